@@ -1,0 +1,2 @@
+//! The command `paritas`.
+fn main() {}

@@ -1,0 +1,95 @@
+//! Many requests under way on many disks.
+
+use crate::{Disk, Fault, Loan};
+use paritas_units::{Sector, Sectors};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A disk as a driver knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DiskIndex(pub u16);
+
+/// What to do with the sectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Bring them into memory.
+    Read,
+    /// Bring memory to them.
+    Write {
+        /// Flush the disk first (PREFLUSH).
+        flush_before: bool,
+        /// Be on stable storage before completing (FUA).
+        durable: bool,
+    },
+    /// Bring earlier writes to stable storage; no sectors, no memory.
+    Flush,
+    /// They are not needed; no memory.
+    Discard,
+    /// They shall read as zeroes; no memory.
+    WriteZeroes,
+}
+
+/// The memory of a request.
+#[derive(Debug)]
+pub enum IoMemory {
+    /// No memory (flush, discard, write-zeroes).
+    None,
+    /// Memory of this request alone.
+    Own(Loan),
+    /// Memory that several requests read from at once (a write to many members).
+    Shared(Arc<Loan>),
+}
+
+/// A request to one disk.
+#[derive(Debug)]
+pub struct Io {
+    /// Comes back in [`Done`]; the driver does not look at it.
+    pub tag: u64,
+    /// The disk.
+    pub disk: DiskIndex,
+    /// What to do.
+    pub operation: Operation,
+    /// The first sector on the disk.
+    pub at: Sector,
+    /// How many; the memory has as many bytes.
+    pub sectors: Sectors,
+    /// Where the bytes are.
+    pub memory: IoMemory,
+}
+
+/// A request that has ended.
+#[derive(Debug)]
+pub struct Done {
+    /// The tag of the request.
+    pub tag: u64,
+    /// How it ended. A short transfer is a fault.
+    pub result: Result<(), Fault>,
+    /// The memory back.
+    pub memory: IoMemory,
+}
+
+/// Whether to wait for a completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Take what has ended.
+    No,
+    /// Wait for at least one if any is under way.
+    ForOne,
+    /// As [`Wait::ForOne`], but not longer than this.
+    AtMost(Duration),
+}
+
+/// Keeps many requests under way. It belongs to one thread.
+pub trait Driver {
+    /// Makes a disk known; its number is good as long as the driver lives.
+    fn attach(&mut self, disk: Arc<dyn Disk>) -> DiskIndex;
+
+    /// Starts a request. It may be complete at once; it is still reported by [`Driver::poll`].
+    fn submit(&mut self, io: Io);
+
+    /// Appends what has ended to `done`, handing what was submitted to the system first.
+    fn poll(&mut self, wait: Wait, done: &mut Vec<Done>);
+
+    /// How many requests are under way.
+    fn in_flight(&self) -> usize;
+}

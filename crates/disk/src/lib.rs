@@ -1,0 +1,17 @@
+//! The port to members: disks, aligned buffers, regions.
+//!
+//! The one thing to understand: a [`Disk`] answers one request at a time and may wait; a
+//! [`Driver`] keeps many requests under way on many disks and never waits unless told to. The
+//! engine sees neither: it hands out region requests ([`region::Request`]) and is told how they
+//! ended.
+//!
+//! Deliberately absent: system calls (crate `host` makes them), levels, formats.
+
+mod disk;
+mod driver;
+mod pool;
+pub mod region;
+
+pub use disk::{Access, Descriptor, Disk, Facts, Fault, FaultKind, Hole, OpenError, Opener, Span};
+pub use driver::{DiskIndex, Done, Driver, Io, IoMemory, Operation, Wait};
+pub use pool::{Buffer, Loan, Pool, PoolEmpty};

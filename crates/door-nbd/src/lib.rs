@@ -1,0 +1,1 @@
+//! The NBD protocol as a session without input or output of its own.

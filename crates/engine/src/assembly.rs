@@ -1,0 +1,41 @@
+//! What the engine needs to run an array: the outcome of the judgement of members.
+
+use paritas_personality::Geometry;
+use paritas_units::{Descriptor, Seat, Sector, SectorRange, Slot};
+use std::sync::Arc;
+
+/// An array ready to be run. Members stand in the order of their disks.
+#[derive(Clone, Debug)]
+pub struct Assembly {
+    /// The array's name for people.
+    pub name: String,
+    /// The geometry, laid out.
+    pub geometry: Arc<dyn Geometry>,
+    /// The members that take part; member `i` is disk `i`.
+    pub members: Vec<MemberStart>,
+    /// Redundancy agrees below this position; [`Sector::MAX`] when in sync.
+    pub resync_offset: Sector,
+    /// Whether nothing may ever be written.
+    pub is_read_only: bool,
+}
+
+/// A member as assembly found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStart {
+    /// Its name for people.
+    pub name: String,
+    /// Its permanent number.
+    pub descriptor: Descriptor,
+    /// Its slot; spares take no part and are not listed.
+    pub slot: Slot,
+    /// Original or replacement.
+    pub seat: Seat,
+    /// Where its data begins on the disk.
+    pub data_offset: Sector,
+    /// Below this component position its content is right; [`Sector::MAX`] when in sync.
+    pub recovery_offset: Sector,
+    /// Read only when nothing else can be.
+    pub is_write_mostly: bool,
+    /// Known bad blocks, as component positions (from `data_offset`), sorted, without overlaps.
+    pub bad_blocks: Vec<SectorRange>,
+}

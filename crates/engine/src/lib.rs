@@ -1,0 +1,18 @@
+//! The array as a stepped engine: events in, actions out.
+//!
+//! The one thing to understand: everything an array does is a *plan* over one *window*; a
+//! personality writes the plan, the player plays it, and when a step fails the member map changes
+//! and it is planned again. The engine has no thread, clock, randomness or system call: the program
+//! that ships and the simulator step the same code.
+//!
+//! Deliberately absent: files, sockets, time (it is passed in), protocols.
+
+#![forbid(unsafe_code)]
+
+mod assembly;
+mod drive;
+mod session;
+
+pub use assembly::{Assembly, MemberStart};
+pub use drive::{Config, Drive, HostError, HostRequest, HostWork, Reply};
+pub use session::{Export, Finish, Session, SessionRequest};

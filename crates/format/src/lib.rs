@@ -1,0 +1,1 @@
+//! md's on-disk formats: bytes to values to bytes.

@@ -1,0 +1,1 @@
+//! mdadm's verbs as functions.

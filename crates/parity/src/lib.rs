@@ -1,0 +1,1 @@
+//! XOR and P+Q arithmetic, with a kernel per instruction set.

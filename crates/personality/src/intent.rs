@@ -1,0 +1,48 @@
+//! Why a plan is wanted.
+
+use paritas_units::{SectorRange, Slot};
+
+/// Why a plan is wanted, and for which sectors. Ranges are array sectors within one window but
+/// where the variant says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Bring the range into the host's buffer.
+    Read(SectorRange),
+    /// Bring the host's buffer into the range.
+    Write(SectorRange),
+    /// The range's content is not needed any more.
+    Discard(SectorRange),
+    /// The range shall read as zeroes.
+    WriteZeroes(SectorRange),
+    /// Everything that was written shall be on stable storage. No range.
+    Flush,
+    /// Make redundancy agree, trusting data; a range of component sectors.
+    Resync(SectorRange),
+    /// Rebuild what is not in sync; a range of component sectors.
+    Recover(SectorRange),
+    /// Count where redundancy does not agree; a range of component sectors.
+    Check(SectorRange),
+    /// As [`Intent::Check`], and make it agree; a range of component sectors.
+    Repair(SectorRange),
+}
+
+/// A view in which the intent cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unservable {
+    /// Too little of the window can be read.
+    #[error("sectors {range} cannot be served: slots {missing:?} are unreadable there")]
+    Lost {
+        /// The array sectors that cannot be served.
+        range: SectorRange,
+        /// The slots that would have been needed.
+        missing: Vec<Slot>,
+    },
+    /// The personality does not do this.
+    #[error("{personality} does not {verb}")]
+    Unsupported {
+        /// The personality's name.
+        personality: &'static str,
+        /// The intent, as a verb.
+        verb: &'static str,
+    },
+}

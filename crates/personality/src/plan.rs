@@ -1,0 +1,279 @@
+//! A plan: a short list of steps, cut into phases by fences.
+//!
+//! No branch, no loop, no variable beyond buffer numbers. A branch is a new plan. Steps between two
+//! fences may run at once and in any order; a fence waits for all before it. The list ends with
+//! [`Step::Ack`], or carries it earlier where the host need not wait for the rest.
+//!
+//! A plan is reused: clearing keeps its memory. It prints as text, so that a golden plan can be
+//! reviewed.
+
+use paritas_units::{Seat, Sector, Sectors, Slot};
+use std::fmt;
+
+/// A buffer of the plan: the host's, or scratch that the player lends for the time of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BufferId(pub u16);
+
+impl BufferId {
+    /// The host's payload; byte 0 is the first byte of the intent's range.
+    pub const HOST: Self = Self(0);
+}
+
+/// A place in a buffer: where a step's bytes begin. Always a multiple of 512.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which buffer.
+    pub buffer: BufferId,
+    /// Bytes from its beginning.
+    pub byte: u32,
+}
+
+/// The member that a step addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The slot.
+    pub slot: Slot,
+    /// Which of its two members.
+    pub seat: Seat,
+}
+
+/// What a block is in its stripe's equations: P = Σ D, Q = Σ g^exponent · D.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// A data block, with its exponent in the equation of Q.
+    Data(u8),
+    /// The first parity.
+    P,
+    /// The second parity.
+    Q,
+}
+
+/// A block that takes part in a computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where its bytes are.
+    pub place: Place,
+    /// What it is.
+    pub term: Term,
+}
+
+/// One step of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Bring sectors of a member into a buffer.
+    Read {
+        /// The member.
+        from: Target,
+        /// Position from the beginning of its data.
+        at: Sector,
+        /// How many.
+        sectors: Sectors,
+        /// Where the bytes go.
+        into: Place,
+    },
+    /// Solve the stripe's equations: the outputs, which are unknown, from the inputs, which are
+    /// all other blocks that matter. Plain XOR where P serves; one input alone is a copy.
+    Solve {
+        /// How many of the plan's parts, from its cursor on, are inputs.
+        inputs: u16,
+        /// How many after them are outputs.
+        outputs: u16,
+        /// The first part's number.
+        first: u16,
+        /// Bytes of each block.
+        bytes: u32,
+    },
+    /// Check the stripe's equations: report whether the parts satisfy them.
+    Compare {
+        /// How many parts.
+        parts: u16,
+        /// The first part's number.
+        first: u16,
+        /// Bytes of each block.
+        bytes: u32,
+    },
+    /// Bring a buffer's bytes to a member.
+    Write {
+        /// The member.
+        to: Target,
+        /// Position from the beginning of its data.
+        at: Sector,
+        /// How many.
+        sectors: Sectors,
+        /// Where the bytes come from.
+        from: Place,
+    },
+    /// Record in the log what is about to change.
+    Log {
+        /// The member that holds the log.
+        to: Target,
+    },
+    /// Bring what the member holds in its cache to stable storage.
+    Flush {
+        /// The member.
+        target: Target,
+    },
+    /// Tell the member that sectors are not needed, or shall be zero.
+    Discard {
+        /// The member.
+        target: Target,
+        /// Position from the beginning of its data.
+        at: Sector,
+        /// How many.
+        sectors: Sectors,
+        /// Whether they must read as zeroes afterwards.
+        zeroes: bool,
+    },
+    /// Wait for everything before.
+    Fence,
+    /// Tell the host that its request is done.
+    Ack,
+}
+
+/// A list of steps with the parts and scratch buffers that they name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    steps: Vec<Step>,
+    parts: Vec<Part>,
+    scratch: Vec<u32>,
+}
+
+impl Plan {
+    /// An empty plan.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+        self.parts.clear();
+        self.scratch.clear();
+    }
+
+    /// The steps in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// `count` parts from number `first` on; empty if there are not so many.
+    #[must_use]
+    pub fn parts(&self, first: u16, count: u16) -> &[Part] {
+        let first = usize::from(first);
+        self.parts.get(first..first + usize::from(count)).unwrap_or_default()
+    }
+
+    /// Bytes of each scratch buffer; the first is `BufferId(1)`.
+    #[must_use]
+    pub fn scratch(&self) -> &[u32] {
+        &self.scratch
+    }
+
+    /// Asks for a scratch buffer of `bytes`.
+    pub fn add_scratch(&mut self, bytes: u32) -> BufferId {
+        self.scratch.push(bytes);
+        BufferId(u16::try_from(self.scratch.len()).expect("plans are bounded by the geometry"))
+    }
+
+    /// Appends a step.
+    pub fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Appends a fence unless there is nothing to wait for.
+    pub fn fence(&mut self) {
+        if !matches!(self.steps.last(), None | Some(Step::Fence)) {
+            self.steps.push(Step::Fence);
+        }
+    }
+
+    /// Appends a [`Step::Solve`] of `bytes` per block.
+    pub fn solve(&mut self, inputs: &[Part], outputs: &[Part], bytes: u32) {
+        let first = self.add_parts(inputs);
+        self.add_parts(outputs);
+        let (inputs, outputs) = (count(inputs), count(outputs));
+        self.steps.push(Step::Solve { inputs, outputs, first, bytes });
+    }
+
+    /// Appends a [`Step::Compare`] of `bytes` per block.
+    pub fn compare(&mut self, parts: &[Part], bytes: u32) {
+        let first = self.add_parts(parts);
+        self.steps.push(Step::Compare { parts: count(parts), first, bytes });
+    }
+
+    fn add_parts(&mut self, parts: &[Part]) -> u16 {
+        let first = count(&self.parts);
+        self.parts.extend_from_slice(parts);
+        first
+    }
+}
+
+fn count(parts: &[Part]) -> u16 {
+    u16::try_from(parts.len()).expect("plans are bounded by the geometry")
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.buffer {
+            BufferId::HOST => write!(f, "host+{}", self.byte),
+            BufferId(number) => write!(f, "scratch{number}+{}", self.byte),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seat {
+            Seat::Original => write!(f, "slot {}", self.slot),
+            Seat::Replacement => write!(f, "slot {} replacement", self.slot),
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.term {
+            Term::Data(exponent) => write!(f, "D{exponent}({})", self.place),
+            Term::P => write!(f, "P({})", self.place),
+            Term::Q => write!(f, "Q({})", self.place),
+        }
+    }
+}
+
+impl Plan {
+    fn print_step(&self, step: &Step, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words =
+            |parts: &[Part]| parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        match *step {
+            Step::Read { from, at, sectors, into } => {
+                writeln!(f, "  read     {from} @ {at}+{sectors} -> {into}")
+            }
+            Step::Solve { inputs, outputs, first, bytes } => {
+                let (from, to) = (self.parts(first, inputs), self.parts(first + inputs, outputs));
+                writeln!(f, "  solve    {} -> {} ; {bytes} bytes each", words(from), words(to))
+            }
+            Step::Compare { parts, first, bytes } => {
+                writeln!(f, "  compare  {} ; {bytes} bytes each", words(self.parts(first, parts)))
+            }
+            Step::Write { to, at, sectors, from } => {
+                writeln!(f, "  write    {to} @ {at}+{sectors} <- {from}")
+            }
+            Step::Log { to } => writeln!(f, "  log      {to}"),
+            Step::Flush { target } => writeln!(f, "  flush    {target}"),
+            Step::Discard { target, at, sectors, zeroes } => {
+                let verb = if zeroes { "zero    " } else { "discard " };
+                writeln!(f, "  {verb} {target} @ {at}+{sectors}")
+            }
+            Step::Fence => writeln!(f, "  ----"),
+            Step::Ack => writeln!(f, "  ack"),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| self.print_step(step, f))
+    }
+}

@@ -1,0 +1,128 @@
+//! What is true for a window now: which slots can be read where.
+//!
+//! A missing member, a known bad block, a part that is not yet rebuilt and a read error that has
+//! just happened are all the same to a personality: *this slot is unreadable here*.
+
+use paritas_units::{Seat, Sector, SectorRange, Sectors, Slot};
+
+/// What is true for a window now. Positions are component sectors (from the beginning of data).
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// By slot.
+    pub slots: &'a [SlotView<'a>],
+    /// Redundancy agrees below this array position; beyond it copies may differ, so that reads
+    /// must keep to the first usable copy. [`Sector::MAX`] when in sync.
+    #[doc(alias = "recovery_cp")]
+    pub resync_offset: Sector,
+}
+
+/// The two seats of a slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SlotView<'a> {
+    /// The member that holds the slot.
+    pub original: SeatView<'a>,
+    /// The member that is to take it over.
+    pub replacement: SeatView<'a>,
+}
+
+/// One member as the window sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SeatView<'a> {
+    /// Whether there is a member, and how far it can be trusted.
+    pub presence: Presence,
+    /// Read only when nothing else can be.
+    pub write_mostly: bool,
+    /// Seeking costs nothing.
+    pub is_solid_state: bool,
+    /// Requests in flight; a hint for balancing.
+    pub in_flight: u32,
+    /// Where its last request ended; a hint for balancing.
+    pub head: Sector,
+    /// What cannot be read though the member is in sync: bad blocks, errors just met. Sorted by
+    /// start, without overlaps.
+    pub unreadable: &'a [SectorRange],
+}
+
+/// Whether a seat is taken, and how far its content can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// Nobody, or a faulty member.
+    #[default]
+    Absent,
+    /// A member whose sectors below the position are right; it takes every write.
+    Recovering(Sector),
+    /// A member whose sectors are all right.
+    InSync,
+}
+
+impl SeatView<'_> {
+    /// How many sectors from `at` on, at most `want`, can be read from this seat. Zero when the
+    /// first one cannot.
+    #[must_use]
+    pub fn readable(&self, at: Sector, want: Sectors) -> Sectors {
+        let trusted = match self.presence {
+            Presence::Absent => return Sectors::ZERO,
+            Presence::Recovering(below) => Sectors(below.0.saturating_sub(at.0)),
+            Presence::InSync => want,
+        };
+        let asked = at.range(want.min(trusted));
+        let first_bad = self.unreadable.partition_point(|bad| bad.end() <= at);
+        match self.unreadable.get(first_bad) {
+            Some(bad) if bad.start < asked.end() => Sectors(bad.start.0.saturating_sub(at.0)),
+            _ => asked.len,
+        }
+    }
+
+    /// How many sectors from `at` on, at most `want`, share the answer (readable or not) that the
+    /// first one gives; at least 1 if `want` is.
+    #[must_use]
+    pub fn uniform(&self, at: Sector, want: Sectors) -> Sectors {
+        let readable = self.readable(at, want);
+        if !readable.is_zero() || want.is_zero() {
+            return readable;
+        }
+        if let Presence::Absent = self.presence {
+            return want;
+        }
+        if let Presence::Recovering(below) = self.presence
+            && at >= below
+        {
+            return want;
+        }
+        let bad = self.unreadable.partition_point(|bad| bad.end() <= at);
+        let end = self.unreadable.get(bad).map_or(at, |bad| bad.end());
+        Sectors(end.0.saturating_sub(at.0)).min(want).max(Sectors(1))
+    }
+}
+
+impl SlotView<'_> {
+    /// The seat of this slot from which `at` can be read, and for how many sectors (at most
+    /// `want`). The original first, then the replacement.
+    #[must_use]
+    pub fn readable(&self, at: Sector, want: Sectors) -> Option<(Seat, Sectors)> {
+        [(Seat::Original, &self.original), (Seat::Replacement, &self.replacement)]
+            .into_iter()
+            .map(|(seat, view)| (seat, view.readable(at, want)))
+            .find(|(_, sectors)| !sectors.is_zero())
+    }
+
+    /// How many sectors from `at` on, at most `want`, get the same answer from
+    /// [`SlotView::readable`] as the first.
+    #[must_use]
+    pub fn uniform(&self, at: Sector, want: Sectors) -> Sectors {
+        let original = self.original.uniform(at, want);
+        if self.original.readable(at, Sectors(1)).is_zero() {
+            original.min(self.replacement.uniform(at, want))
+        } else {
+            original
+        }
+    }
+}
+
+impl View<'_> {
+    /// The view of `slot`; an absent one past the last.
+    #[must_use]
+    pub fn slot(&self, slot: Slot) -> SlotView<'_> {
+        self.slots.get(slot.index()).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,1 @@
+//! Runs the engine on threads, rings, sockets and the clock.
