@@ -26,6 +26,29 @@ pub enum Intent {
     Repair(SectorRange),
 }
 
+impl Intent {
+    /// What the intent does, as the verb of a sentence.
+    #[must_use]
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "read",
+            Self::Write(_) => "write",
+            Self::Discard(_) => "discard",
+            Self::WriteZeroes(_) => "write zeroes",
+            Self::Flush => "flush",
+            Self::Resync(_) => "resync",
+            Self::Recover(_) => "recover",
+            Self::Check(_) => "check",
+            Self::Repair(_) => "repair",
+        }
+    }
+
+    /// The refusal of `personality` to do this.
+    pub(crate) const fn unsupported(&self, personality: &'static str) -> Unservable {
+        Unservable::Unsupported { personality, verb: self.verb() }
+    }
+}
+
 /// A view in which the intent cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unservable {

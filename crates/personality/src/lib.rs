@@ -10,9 +10,14 @@
 
 #![forbid(unsafe_code)]
 
+mod copies;
+mod flush;
 mod geometry;
 mod intent;
+mod limits;
+mod linear;
 mod plan;
+mod raid1;
 mod registry;
 mod view;
 
@@ -20,6 +25,7 @@ pub use geometry::{
     BadShape, Dimensions, Geometry, Identity, Personality, Raid0Default, Shape, Spot, Survival,
 };
 pub use intent::{Intent, Unservable};
+pub use limits::{MOST_SECTORS, MOST_SLOTS};
 pub use plan::{BufferId, Part, Place, Plan, Step, Target, Term};
 pub use registry::{ALL, personality};
 pub use view::{Presence, SeatView, SlotView, View};

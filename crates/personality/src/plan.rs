@@ -7,7 +7,7 @@
 //! A plan is reused: clearing keeps its memory. It prints as text, so that a golden plan can be
 //! reviewed.
 
-use paritas_units::{Seat, Sector, Sectors, Slot};
+use paritas_units::{SECTOR_BYTES, Seat, Sector, Sectors, Slot};
 use std::fmt;
 
 /// A buffer of the plan: the host's, or scratch that the player lends for the time of the plan.
@@ -26,6 +26,22 @@ pub struct Place {
     pub buffer: BufferId,
     /// Bytes from its beginning.
     pub byte: u32,
+}
+
+impl Place {
+    /// The place in `buffer` that is `distance` from its beginning.
+    ///
+    /// # Panics
+    /// At 4 GiB and beyond; an intent is far shorter (see [`Intent`](crate::Intent)).
+    #[must_use]
+    pub fn new(buffer: BufferId, distance: Sectors) -> Self {
+        Self { buffer, byte: bytes(distance) }
+    }
+}
+
+/// The bytes of `sectors`, which lie in one intent.
+pub(crate) fn bytes(sectors: Sectors) -> u32 {
+    sectors.bytes().and_then(|bytes| u32::try_from(bytes).ok()).expect("an intent is below 4 GiB")
 }
 
 /// The member that a step addresses.
@@ -79,7 +95,7 @@ pub enum Step {
         /// How many after them are outputs.
         outputs: u16,
         /// The first part's number.
-        first: u16,
+        first: u32,
         /// Bytes of each block.
         bytes: u32,
     },
@@ -88,7 +104,7 @@ pub enum Step {
         /// How many parts.
         parts: u16,
         /// The first part's number.
-        first: u16,
+        first: u32,
         /// Bytes of each block.
         bytes: u32,
     },
@@ -160,9 +176,10 @@ impl Plan {
 
     /// `count` parts from number `first` on; empty if there are not so many.
     #[must_use]
-    pub fn parts(&self, first: u16, count: u16) -> &[Part] {
-        let first = usize::from(first);
-        self.parts.get(first..first + usize::from(count)).unwrap_or_default()
+    pub fn parts(&self, first: u32, count: u16) -> &[Part] {
+        let beyond = usize::try_from(first).unwrap_or(usize::MAX);
+        let parts = self.parts.get(beyond..).unwrap_or_default();
+        parts.get(..usize::from(count)).unwrap_or_default()
     }
 
     /// Bytes of each scratch buffer; the first is `BufferId(1)`.
@@ -189,6 +206,27 @@ impl Plan {
         }
     }
 
+    /// Appends a [`Step::Read`], or makes the last one longer if it goes on exactly there.
+    pub fn read(&mut self, from: Target, at: Sector, sectors: Sectors, into: Place) {
+        if let Some(Step::Read { from: last, at: start, sectors: len, into: place }) =
+            self.steps.last_mut()
+            && *last == from
+            && *start + *len == at
+            && place.buffer == into.buffer
+            && u64::from(place.byte) + len.0 * SECTOR_BYTES == u64::from(into.byte)
+        {
+            *len = *len + sectors;
+            return;
+        }
+        self.steps.push(Step::Read { from, at, sectors, into });
+    }
+
+    /// Ends the plan: waits for everything, then tells the host.
+    pub fn finish(&mut self) {
+        self.fence();
+        self.steps.push(Step::Ack);
+    }
+
     /// Appends a [`Step::Solve`] of `bytes` per block.
     pub fn solve(&mut self, inputs: &[Part], outputs: &[Part], bytes: u32) {
         let first = self.add_parts(inputs);
@@ -203,8 +241,8 @@ impl Plan {
         self.steps.push(Step::Compare { parts: count(parts), first, bytes });
     }
 
-    fn add_parts(&mut self, parts: &[Part]) -> u16 {
-        let first = count(&self.parts);
+    fn add_parts(&mut self, parts: &[Part]) -> u32 {
+        let first = u32::try_from(self.parts.len()).expect("plans are bounded by the intent");
         self.parts.extend_from_slice(parts);
         first
     }
@@ -251,7 +289,8 @@ impl Plan {
                 writeln!(f, "  read     {from} @ {at}+{sectors} -> {into}")
             }
             Step::Solve { inputs, outputs, first, bytes } => {
-                let (from, to) = (self.parts(first, inputs), self.parts(first + inputs, outputs));
+                let (from, to) =
+                    (self.parts(first, inputs), self.parts(first + u32::from(inputs), outputs));
                 writeln!(f, "  solve    {} -> {} ; {bytes} bytes each", words(from), words(to))
             }
             Step::Compare { parts, first, bytes } => {
