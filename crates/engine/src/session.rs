@@ -2,9 +2,11 @@
 //! in, bytes out. The thread of a shard moves the bytes.
 //!
 //! One turn: `space` → the caller receives into it → `received(n)` → `next_request` until it
-//! returns `None` (or the caller has no room) → work → `reply` for each → `unsent` → the caller sends
-//! → `sent(n)`. The session never waits and never panics on what a peer sends; memory is bounded by
-//! what it was made with.
+//! returns `None` (or the caller has no room) → work → `reply` for each → `unsent` → the caller
+//! sends → `sent(n)`. After `reply` and `sent` there may be requests again (what has arrived waits
+//! for room), so the caller asks `next_request` in every turn in which it called any of the others.
+//! The session never waits and never panics on what a peer sends; memory is bounded by what it was
+//! made with.
 
 use crate::{HostError, HostWork};
 use paritas_disk::{Buffer, Pool};
@@ -76,4 +78,10 @@ pub trait Session: Send {
 
     /// A line about the peer's state for the log.
     fn describe(&self) -> String;
+
+    /// Whether the peer has still to choose an export. The caller closes a connection that stays
+    /// here for too long; the session has no clock.
+    fn is_in_handshake(&self) -> bool {
+        false
+    }
 }
