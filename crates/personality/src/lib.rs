@@ -18,6 +18,7 @@ mod limits;
 mod linear;
 mod plan;
 mod raid1;
+mod raid456;
 mod registry;
 mod view;
 

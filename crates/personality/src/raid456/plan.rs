@@ -1,0 +1,42 @@
+//! What levels 4, 5 and 6 do for each intent. One file for each way of doing it.
+
+use super::NAME;
+use super::layout::ParityLayout;
+use super::plan_read::plan_read;
+use crate::flush::plan_flush;
+use crate::{Dimensions, Geometry, Intent, Plan, Spot, Survival, Unservable, View};
+use paritas_units::{Sector, Slot};
+
+impl Geometry for ParityLayout {
+    fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
+    }
+
+    fn locate(&self, sector: Sector, spots: &mut Vec<Spot>) {
+        spots.clear();
+        spots.push(self.spot(sector));
+    }
+
+    fn array_sector(&self, slot: Slot, at: Sector) -> Option<Sector> {
+        self.array_sector(slot, at)
+    }
+
+    fn survives(&self, usable: &[bool]) -> Survival {
+        self.survives(usable)
+    }
+
+    fn plan(&self, intent: &Intent, view: &View<'_>, plan: &mut Plan) -> Result<(), Unservable> {
+        plan.clear();
+        match *intent {
+            Intent::Read(range) => plan_read(self, range, view, plan),
+            Intent::Flush => plan_flush(self, view, plan),
+            Intent::Write(_)
+            | Intent::Discard(_)
+            | Intent::WriteZeroes(_)
+            | Intent::Resync(_)
+            | Intent::Recover(_)
+            | Intent::Check(_)
+            | Intent::Repair(_) => Err(intent.unsupported(NAME)),
+        }
+    }
+}
