@@ -11,13 +11,17 @@
 #![forbid(unsafe_code)]
 
 mod copies;
+mod faulty;
 mod flush;
 mod geometry;
 mod intent;
 mod limits;
 mod linear;
+mod multipath;
 mod plan;
+mod raid0;
 mod raid1;
+mod raid10;
 mod raid456;
 mod registry;
 mod view;

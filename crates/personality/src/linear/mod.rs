@@ -14,9 +14,12 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear;
 
+/// The personality's name, for its identity and its refusals.
+const NAME: &str = "linear";
+
 static IDENTITY: Identity = Identity {
     levels: &[Level::Linear],
-    name: "linear",
+    name: NAME,
     least_slots: &[1],
     is_redundant: false,
     has_chunk: false,

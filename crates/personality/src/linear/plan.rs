@@ -1,5 +1,6 @@
 //! What linear does for each intent.
 
+use super::NAME;
 use super::layout::LinearLayout;
 use crate::copies::{self, Balance};
 use crate::flush::plan_flush;
@@ -34,7 +35,7 @@ impl Geometry for LinearLayout {
             | Intent::Resync(_)
             | Intent::Recover(_)
             | Intent::Check(_)
-            | Intent::Repair(_) => Err(intent.unsupported("linear")),
+            | Intent::Repair(_) => Err(intent.unsupported(NAME)),
         }
     }
 }

@@ -14,9 +14,12 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raid1;
 
+/// The personality's name, for its identity and its refusals.
+const NAME: &str = "raid1";
+
 static IDENTITY: Identity = Identity {
     levels: &[Level::Raid1],
-    name: "raid1",
+    name: NAME,
     least_slots: &[1],
     is_redundant: true,
     has_chunk: false,

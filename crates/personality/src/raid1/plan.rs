@@ -1,5 +1,6 @@
 //! What raid1 does for each intent.
 
+use super::NAME;
 use super::layout::MirrorLayout;
 use crate::copies::{self, Balance};
 use crate::flush::plan_flush;
@@ -34,7 +35,7 @@ impl Geometry for MirrorLayout {
             | Intent::Resync(_)
             | Intent::Recover(_)
             | Intent::Check(_)
-            | Intent::Repair(_) => Err(intent.unsupported("raid1")),
+            | Intent::Repair(_) => Err(intent.unsupported(NAME)),
         }
     }
 }

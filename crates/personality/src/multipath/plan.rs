@@ -1,0 +1,41 @@
+//! What multipath does for each intent.
+
+use super::NAME;
+use super::layout::PathsLayout;
+use crate::copies::{self, Balance};
+use crate::flush::plan_flush;
+use crate::{Dimensions, Geometry, Intent, Plan, Spot, Survival, Unservable, View};
+use paritas_units::{Sector, Slot};
+
+impl Geometry for PathsLayout {
+    fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
+    }
+
+    fn locate(&self, sector: Sector, spots: &mut Vec<Spot>) {
+        copies::locate(self, sector, spots);
+    }
+
+    fn array_sector(&self, slot: Slot, at: Sector) -> Option<Sector> {
+        self.array_sector(slot, at)
+    }
+
+    fn survives(&self, usable: &[bool]) -> Survival {
+        self.survives(usable)
+    }
+
+    fn plan(&self, intent: &Intent, view: &View<'_>, plan: &mut Plan) -> Result<(), Unservable> {
+        plan.clear();
+        match *intent {
+            Intent::Read(range) => copies::plan_read(self, Balance::First, range, view, plan),
+            Intent::Flush => plan_flush(self, view, plan),
+            Intent::Write(_)
+            | Intent::Discard(_)
+            | Intent::WriteZeroes(_)
+            | Intent::Resync(_)
+            | Intent::Recover(_)
+            | Intent::Check(_)
+            | Intent::Repair(_) => Err(intent.unsupported(NAME)),
+        }
+    }
+}
