@@ -15,5 +15,15 @@ mod broken;
 pub mod checksum;
 mod uuid;
 
+pub mod bad_blocks;
+pub mod bitmap;
+mod bytes;
+pub mod crc;
+pub mod foreign;
+pub mod journal;
+pub mod partition;
+pub mod ppl;
+pub mod signature;
+
 pub use broken::Broken;
 pub use uuid::{ArrayUuid, BadUuid, DeviceUuid};
