@@ -1,7 +1,15 @@
-//! Many requests under way on many disks.
+//! Many requests under way on many disks: the types, and the port that drivers implement.
+//!
+//! The one thing to understand: a driver owns the memory of a request from [`Driver::submit`] to
+//! the [`Done`] that hands it back, so nobody can touch bytes that a disk is working on.
+//!
+//! Deliberately absent: any driver. [`crate::Inline`] stands in this crate, those that keep
+//! requests under way with the kernel's help stand in `host`.
 
-use crate::{Disk, Fault, Loan};
+use crate::region::Memory;
+use crate::{Disk, Facts, Fault, Loan};
 use paritas_units::{Sector, Sectors};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +46,29 @@ pub enum IoMemory {
     Own(Loan),
     /// Memory that several requests read from at once (a write to many members).
     Shared(Arc<Loan>),
+    /// A part, from byte `skip` on, of memory that several requests read from at once.
+    Part {
+        /// The whole memory.
+        memory: Arc<Memory>,
+        /// Bytes before the part.
+        skip: u64,
+    },
+    /// Memory of this request alone, in several pieces one after the other.
+    Vectors(Vec<Loan>),
+}
+
+/// How much a request matters when there is a choice.
+#[doc(alias = "ioprio")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Superblocks, bitmaps, logs: others wait for these. It may take the last descriptor of a
+    /// reserve.
+    Metadata,
+    /// What a host asked for.
+    #[default]
+    Data,
+    /// Resync, check and the like.
+    Background,
 }
 
 /// A request to one disk.
@@ -55,6 +86,8 @@ pub struct Io {
     pub sectors: Sectors,
     /// Where the bytes are.
     pub memory: IoMemory,
+    /// How much it matters; it changes no result.
+    pub priority: Priority,
 }
 
 /// A request that has ended.
@@ -80,6 +113,9 @@ pub enum Wait {
 }
 
 /// Keeps many requests under way. It belongs to one thread.
+///
+/// There is no order between requests that are under way together. Dropping a driver waits until
+/// none is.
 pub trait Driver {
     /// Makes a disk known; its number is good as long as the driver lives.
     fn attach(&mut self, disk: Arc<dyn Disk>) -> DiskIndex;
@@ -90,6 +126,20 @@ pub trait Driver {
     /// Appends what has ended to `done`, handing what was submitted to the system first.
     fn poll(&mut self, wait: Wait, done: &mut Vec<Done>);
 
-    /// How many requests are under way.
+    /// How many requests are under way: submitted and not yet reported.
     fn in_flight(&self) -> usize;
+
+    /// What is known of a disk, or `None` for a number that [`Driver::attach`] never gave.
+    fn facts(&self, disk: DiskIndex) -> Option<&Facts>;
+
+    /// Says that a batch of submissions is complete: a driver that collects requests hands them to
+    /// the system now, so that none waits for the next [`Driver::poll`].
+    #[doc(alias = "md_unplug")]
+    fn flush_batch(&mut self) {}
+
+    /// What becomes readable when a request that is under way ends, for a thread that waits for
+    /// other things too. `None` where every request ends within [`Driver::submit`].
+    fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }

@@ -7,11 +7,22 @@
 //!
 //! Deliberately absent: system calls (crate `host` makes them), levels, formats.
 
+mod descriptor;
 mod disk;
 mod driver;
+mod inline;
+mod iomemory;
+mod memory;
+mod null;
 mod pool;
 pub mod region;
+mod view;
 
+pub use descriptor::{Reserve, SharedWrite};
 pub use disk::{Access, Descriptor, Disk, Facts, Fault, FaultKind, Hole, OpenError, Opener, Span};
-pub use driver::{DiskIndex, Done, Driver, Io, IoMemory, Operation, Wait};
-pub use pool::{Buffer, Loan, Pool, PoolEmpty};
+pub use driver::{DiskIndex, Done, Driver, Io, IoMemory, Operation, Priority, Wait};
+pub use inline::{Inline, perform};
+pub use memory::MemoryDisk;
+pub use null::{NullDisk, ReadOnly};
+pub use pool::{Buffer, ClassStats, Loan, Pool, PoolEmpty, PoolStats};
+pub use view::OffsetDisk;

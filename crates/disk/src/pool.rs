@@ -5,20 +5,27 @@
 //! buffer never overlap, so a loan is as good as an exclusive slice, and it can travel to another
 //! thread or to the kernel.
 //!
+//! A loan can be cut in two and joined again; its buffer takes it back when it is whole.
+//!
 //! Invariants: (1) the parts on loan of a buffer are disjoint; (2) the bytes of a buffer are
 //! reachable through it only while nothing is on loan; (3) the arena lives as long as any buffer
-//! or loan; (4) a buffer that dies with parts on loan is never used again by the pool.
+//! or loan; (4) a buffer that dies with parts on loan is never used again by the pool (it is counted as lost).
+//!
+//! Taking, lending and giving back allocate nothing, unless a buffer has more than four parts on
+//! loan at once.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Alignment of every buffer in bytes.
 const ALIGNMENT: usize = 4096;
 /// Bytes of each class of buffers, smallest first.
 const CLASSES: [usize; 4] = [4 << 10, 64 << 10, 256 << 10, 1 << 20];
+/// Alignment of a large arena, so that it may lie in huge pages.
+const HUGE_PAGE: usize = 2 << 20;
 
 /// Memory for payloads, bounded when it is made.
 ///
@@ -34,7 +41,15 @@ pub struct Buffer {
     offset: usize,
     class: usize,
     len: usize,
-    loans: Vec<Range<usize>>,
+    loans: Loans,
+}
+
+/// The parts of a buffer that are on loan.
+#[derive(Default)]
+struct Loans {
+    few: [Range<usize>; 4],
+    count: usize,
+    more: Vec<Range<usize>>,
 }
 
 /// Part of a buffer, handed to an operation that is under way.
@@ -52,15 +67,48 @@ pub struct PoolEmpty {
     pub bytes: usize,
 }
 
+/// How a pool is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Each class of buffers, smallest first.
+    pub classes: [ClassStats; CLASSES.len()],
+    /// How often [`Pool::take`] found nothing.
+    pub refusals: u64,
+}
+
+/// How one class of buffers is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassStats {
+    /// Bytes of each buffer.
+    pub bytes: usize,
+    /// Buffers in the class.
+    pub total: usize,
+    /// Buffers that are free now.
+    pub free: usize,
+    /// The fewest that were ever free.
+    pub least_free: usize,
+    /// Buffers that were dropped with parts on loan; they do not come back.
+    pub lost: usize,
+}
+
 struct Shared {
     arena: Arena,
-    free: Mutex<[Vec<usize>; CLASSES.len()]>,
+    classes: Mutex<Classes>,
+}
+
+/// What is free, and how it is used.
+struct Classes {
+    free: [Vec<usize>; CLASSES.len()],
+    stats: PoolStats,
 }
 
 /// One allocation, freed when the last handle is gone.
 struct Arena {
-    start: NonNull<u8>,
+    allocation: NonNull<u8>,
     layout: Layout,
+    /// Where the memory begins in the allocation: the first address that is aligned.
+    start: NonNull<u8>,
+    bytes: usize,
 }
 
 // SAFETY: the arena is plain memory; who may touch which byte is decided by `Buffer` and `Loan`,
@@ -74,12 +122,18 @@ unsafe impl Sync for Arena {}
 impl Arena {
     #[expect(unsafe_code, reason = "aligned allocation has no safe form in std")]
     fn new(bytes: usize) -> Self {
-        let layout = Layout::from_size_align(bytes.max(ALIGNMENT), ALIGNMENT)
+        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { ALIGNMENT };
+        // Asked for with a small alignment and moved up, since only then does the allocator hand
+        // out fresh zero pages instead of touching each of them.
+        let layout = Layout::from_size_align(bytes + align, align_of::<u64>())
             .expect("a pool is far smaller than the address space");
         // SAFETY: the layout has a size above zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, layout }
+        let allocation = unsafe { alloc_zeroed(layout) };
+        let Some(allocation) = NonNull::new(allocation) else { handle_alloc_error(layout) };
+        let up = allocation.addr().get().next_multiple_of(align) - allocation.addr().get();
+        // SAFETY: `up` is less than `align`, so `bytes` bytes follow within the allocation.
+        let start = unsafe { allocation.add(up) };
+        Self { allocation, layout, start, bytes }
     }
 }
 
@@ -87,7 +141,7 @@ impl Drop for Arena {
     #[expect(unsafe_code, reason = "returns what Arena::new allocated")]
     fn drop(&mut self) {
         // SAFETY: allocated with this layout in `new`, and no handle is left.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        unsafe { dealloc(self.allocation.as_ptr(), self.layout) }
     }
 }
 
@@ -97,17 +151,20 @@ impl Pool {
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let shares = [bytes / 8, bytes / 8, bytes / 4, bytes / 2];
-        let counts: Vec<usize> =
-            shares.iter().zip(CLASSES).map(|(share, class)| (share / class).max(1)).collect();
-        let total = counts.iter().zip(CLASSES).map(|(count, class)| count * class).sum();
         let mut offset = 0;
-        let free = std::array::from_fn(|class| {
-            let (count, bytes) = (counts.get(class).copied().unwrap_or(0), CLASSES[class]);
-            let offsets: Vec<usize> = (0..count).map(|i| offset + i * bytes).rev().collect();
-            offset += count * bytes;
-            offsets
-        });
-        Self { shared: Arc::new(Shared { arena: Arena::new(total), free: Mutex::new(free) }) }
+        let mut stats = [ClassStats::default(); CLASSES.len()];
+        let mut free = [const { Vec::new() }; CLASSES.len()];
+        // The longest come first in memory, so that each buffer is aligned to its class.
+        for class in (0..CLASSES.len()).rev() {
+            let bytes = CLASSES[class];
+            let total = (shares[class] / bytes).max(1);
+            free[class] = (0..total).map(|i| offset + i * bytes).rev().collect();
+            stats[class] = ClassStats { bytes, total, free: total, least_free: total, lost: 0 };
+            offset += total * bytes;
+        }
+        let stats = PoolStats { classes: stats, refusals: 0 };
+        let classes = Mutex::new(Classes { free, stats });
+        Self { shared: Arc::new(Shared { arena: Arena::new(offset), classes }) }
     }
 
     /// The longest buffer that can be asked for.
@@ -121,22 +178,95 @@ impl Pool {
     /// # Errors
     /// [`PoolEmpty`] when none is free; ask again when one has come back.
     pub fn take(&self, bytes: usize) -> Result<Buffer, PoolEmpty> {
-        let mut free = self.shared.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = free
-            .iter_mut()
-            .enumerate()
-            .filter(|(class, _)| CLASSES[*class] >= bytes)
-            .find_map(|(class, offsets)| offsets.pop().map(|offset| (class, offset)));
-        drop(free);
+        let found = self.shared.lock().take(bytes);
         let (class, offset) = found.ok_or(PoolEmpty { bytes })?;
         let shared = Arc::clone(&self.shared);
-        Ok(Buffer { shared, offset, class, len: bytes, loans: Vec::new() })
+        Ok(Buffer { shared, offset, class, len: bytes, loans: Loans::default() })
+    }
+
+    /// How the pool is used.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.shared.lock().stats()
     }
 
     /// All memory of the pool, for registration with a ring: address and bytes.
     #[must_use]
     pub fn memory(&self) -> (usize, usize) {
-        (self.shared.arena.start.as_ptr().addr(), self.shared.arena.layout.size())
+        (self.shared.arena.start.as_ptr().addr(), self.shared.arena.bytes)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Classes> {
+        self.classes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Classes {
+    /// The class and offset of a free buffer of at least `bytes`, from the smallest class that has
+    /// one.
+    fn take(&mut self, bytes: usize) -> Option<(usize, usize)> {
+        for (class, offsets) in self.free.iter_mut().enumerate() {
+            if CLASSES[class] >= bytes
+                && let Some(offset) = offsets.pop()
+            {
+                let stats = &mut self.stats.classes[class];
+                stats.least_free = stats.least_free.min(offsets.len());
+                return Some((class, offset));
+            }
+        }
+        self.stats.refusals += 1;
+        None
+    }
+
+    fn stats(&self) -> PoolStats {
+        let mut stats = self.stats;
+        for (class, free) in stats.classes.iter_mut().zip(&self.free) {
+            class.free = free.len();
+        }
+        stats
+    }
+}
+
+impl Loans {
+    /// Notes a loan, if it shares no byte with another.
+    fn add(&mut self, range: Range<usize>) -> bool {
+        let (start, end) = (range.start, range.end);
+        let is_free = |loan: &Range<usize>| loan.end <= start || end <= loan.start;
+        if !self.few.iter().take(self.count).all(is_free) || !self.more.iter().all(is_free) {
+            return false;
+        }
+        match self.few.get_mut(self.count) {
+            Some(place) => {
+                *place = range;
+                self.count += 1;
+            }
+            None => self.more.push(range),
+        }
+        true
+    }
+
+    /// Strikes a loan, if it is one.
+    fn remove(&mut self, range: &Range<usize>) -> bool {
+        if let Some(found) = self.more.iter().position(|loan| loan == range) {
+            self.more.swap_remove(found);
+            return true;
+        }
+        let found = self.few.iter().take(self.count).position(|loan| loan == range);
+        if let Some(found) = found {
+            self.count -= 1;
+            self.few.swap(found, self.count);
+        }
+        found.is_some()
+    }
+
+    const fn len(&self) -> usize {
+        self.count + self.more.len()
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -193,27 +323,22 @@ impl Buffer {
     #[must_use]
     pub fn lend(&mut self, range: Range<usize>) -> Loan {
         assert!(range.start <= range.end && range.end <= self.len, "a loan lies in its buffer");
-        let is_free =
-            self.loans.iter().all(|loan| loan.end <= range.start || range.end <= loan.start);
-        assert!(is_free, "the loans of a buffer do not overlap");
-        self.loans.push(range.clone());
+        assert!(self.loans.add(range.clone()), "the loans of a buffer do not overlap");
         Loan { shared: Arc::clone(&self.shared), base: self.offset, range }
     }
 
     /// Takes a loan back.
     ///
     /// # Panics
-    /// When the loan is another buffer's.
+    /// When the loan is another buffer's, or only a part of one.
     pub fn take_back(&mut self, loan: Loan) {
-        let found = self.loans.iter().position(|range| *range == loan.range);
         let same = Arc::ptr_eq(&self.shared, &loan.shared) && self.offset == loan.base;
-        let found = found.filter(|_| same).expect("a loan goes back to its buffer");
-        self.loans.swap_remove(found);
+        assert!(same && self.loans.remove(&loan.range), "a loan goes back to its buffer, whole");
     }
 
     /// How many parts are on loan.
     #[must_use]
-    pub fn loans(&self) -> usize {
+    pub const fn loans(&self) -> usize {
         self.loans.len()
     }
 }
@@ -253,6 +378,29 @@ impl Loan {
         unsafe { std::slice::from_raw_parts_mut(self.address(), self.range.len()) }
     }
 
+    /// Cuts the loan in two: this one keeps the first `at` bytes, the rest is returned.
+    ///
+    /// # Panics
+    /// When there are not so many bytes: a mistake of the owner.
+    #[must_use]
+    pub fn split_off(&mut self, at: usize) -> Self {
+        assert!(at <= self.len(), "a loan is cut within its bytes");
+        let middle = self.range.start + at;
+        let rest = middle..self.range.end;
+        self.range.end = middle;
+        Self { shared: Arc::clone(&self.shared), base: self.base, range: rest }
+    }
+
+    /// Joins the part that follows this one to it.
+    ///
+    /// # Panics
+    /// When it does not follow, or is another buffer's: a mistake of the owner.
+    pub fn join(&mut self, next: Self) {
+        let same = Arc::ptr_eq(&self.shared, &next.shared) && self.base == next.base;
+        assert!(same && self.range.end == next.range.start, "parts of one loan are joined");
+        self.range.end = next.range.end;
+    }
+
     /// The address, for the kernel.
     #[must_use]
     #[expect(unsafe_code, reason = "the pool's memory is reached through raw addresses")]
@@ -264,16 +412,18 @@ impl Loan {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        let mut classes = self.shared.lock();
         if self.loans.is_empty() {
-            let mut free = self.shared.free.lock().unwrap_or_else(PoisonError::into_inner);
-            free[self.class].push(self.offset);
+            classes.free[self.class].push(self.offset);
+        } else {
+            classes.stats.classes[self.class].lost += 1;
         }
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("bytes", &self.arena.layout.size()).finish_non_exhaustive()
+        f.debug_struct("Shared").field("bytes", &self.arena.bytes).finish_non_exhaustive()
     }
 }
 

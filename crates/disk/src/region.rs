@@ -1,6 +1,23 @@
 //! One operation on many regions at once (dm-io): an error bit for each region.
+//!
+//! The one thing to understand: a [`Request`] is cut into requests to single disks
+//! ([`crate::Io`]), each within the disk's limits, and its [`Notice`] comes when the last of them
+//! has ended. There is no order between regions and none between requests.
+//!
+//! Deliberately absent: cancelling, merging, and a fifth kind of memory ([`Memory`] is closed, so
+//! the driver's "unknown kind" cannot be said).
 
-use crate::{DiskIndex, Loan, Operation};
+mod client;
+mod clients;
+mod context;
+mod cursor;
+mod source;
+
+pub use client::{Client, MOST_REGIONS, RESERVE, Refused, Why};
+pub use clients::{ClientId, Clients, SyncError, perform};
+pub use cursor::{PAGE, Slices};
+
+use crate::{DiskIndex, FaultKind, Loan, Operation, Priority};
 use paritas_units::{Sector, Sectors};
 
 /// A run of sectors on one disk.
@@ -50,6 +67,32 @@ pub enum Memory {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErrorBits(pub u64);
 
+impl ErrorBits {
+    /// Whether no region failed.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether region `region` failed.
+    #[must_use]
+    pub const fn has(self, region: u32) -> bool {
+        region < u64::BITS && self.0 & (1 << region) != 0
+    }
+
+    /// Notes that region `region` failed; numbers from 64 on do not exist and change nothing.
+    pub const fn set(&mut self, region: u32) {
+        if region < u64::BITS {
+            self.0 |= 1 << region;
+        }
+    }
+
+    /// The numbers of the regions that failed.
+    pub fn iter(self) -> impl Iterator<Item = u32> {
+        (0..u64::BITS).filter(move |region| self.has(*region))
+    }
+}
+
 /// One operation on up to 64 regions.
 #[doc(alias = "dm_io_request")]
 #[derive(Debug)]
@@ -62,6 +105,8 @@ pub struct Request {
     pub regions: Regions,
     /// The memory, the same for each region.
     pub memory: Memory,
+    /// How much it matters; it is handed to every request to a disk.
+    pub priority: Priority,
 }
 
 /// Regions of a request; one region needs no allocation.
@@ -91,6 +136,8 @@ pub struct Notice {
     pub tag: u64,
     /// Which regions failed; zero if none did.
     pub errors: ErrorBits,
+    /// What the first failure was; `None` if no region failed.
+    pub fault: Option<FaultKind>,
     /// The memory back.
     pub memory: Memory,
 }

@@ -1,0 +1,91 @@
+//! A disk that keeps nothing, and one that refuses writes for another.
+
+use crate::{Disk, Facts, Fault, FaultKind, Hole};
+use paritas_units::{Sector, Sectors};
+use std::sync::Arc;
+
+/// A disk that forgets what is written and reads as whatever the memory held.
+#[derive(Debug)]
+pub struct NullDisk {
+    facts: Facts,
+}
+
+/// Another disk, read only.
+#[derive(Debug)]
+pub struct ReadOnly {
+    under: Arc<dyn Disk>,
+    facts: Facts,
+}
+
+impl NullDisk {
+    /// A disk of this size.
+    #[must_use]
+    pub const fn new(name: String, sectors: Sectors) -> Self {
+        Self { facts: Facts::of_memory(name, sectors) }
+    }
+}
+
+impl Disk for NullDisk {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn read(&self, at: Sector, into: &mut [u8]) -> Result<(), Fault> {
+        self.facts.check(at, into.len())
+    }
+
+    fn write(&self, at: Sector, from: &[u8], _durable: bool) -> Result<(), Fault> {
+        self.facts.check(at, from.len())
+    }
+
+    fn flush(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn discard(&self, at: Sector, sectors: Sectors) -> Result<(), Fault> {
+        self.facts.check_sectors(at, sectors)
+    }
+
+    fn write_zeroes(&self, at: Sector, sectors: Sectors) -> Result<(), Fault> {
+        self.facts.check_sectors(at, sectors)
+    }
+}
+
+impl ReadOnly {
+    /// `under`, without its writes.
+    #[must_use]
+    pub fn new(under: Arc<dyn Disk>) -> Self {
+        let facts = Facts { is_read_only: true, ..under.facts().clone() };
+        Self { under, facts }
+    }
+}
+
+impl Disk for ReadOnly {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn read(&self, at: Sector, into: &mut [u8]) -> Result<(), Fault> {
+        self.under.read(at, into)
+    }
+
+    fn write(&self, at: Sector, _from: &[u8], _durable: bool) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::ReadOnly, at })
+    }
+
+    fn flush(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn discard(&self, at: Sector, _sectors: Sectors) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::ReadOnly, at })
+    }
+
+    fn write_zeroes(&self, at: Sector, _sectors: Sectors) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::ReadOnly, at })
+    }
+
+    fn hole(&self, at: Sector) -> Hole {
+        self.under.hole(at)
+    }
+}
