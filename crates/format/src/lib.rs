@@ -12,7 +12,9 @@
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 mod broken;
+pub mod build;
 pub mod checksum;
+pub mod superblock;
 mod uuid;
 
 pub mod bad_blocks;
@@ -26,4 +28,5 @@ pub mod ppl;
 pub mod signature;
 
 pub use broken::Broken;
+pub use superblock::Superblock;
 pub use uuid::{ArrayUuid, BadUuid, DeviceUuid};
