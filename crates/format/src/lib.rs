@@ -14,6 +14,7 @@
 mod broken;
 pub mod build;
 pub mod checksum;
+pub mod place;
 pub mod superblock;
 mod uuid;
 
