@@ -1,1 +1,23 @@
 //! Members on a real machine: image files and block devices, io_uring and a thread pool.
+//!
+//! The one thing to understand: this is the only crate that makes system calls for members. It
+//! gives the rest an [`paritas_disk::Opener`] and two [`paritas_disk::Driver`]s that come to the
+//! same results.
+//!
+//! Deliberately absent: sockets and clocks (`runtime` has them), partition tables (`format` reads
+//! them; the opener is given a function that asks it).
+
+mod alias;
+mod direct;
+mod errno;
+mod facts;
+mod file;
+mod lock;
+mod names;
+mod open;
+mod storage;
+mod word;
+
+pub use alias::{Alias, check_aliases};
+pub use file::FileDisk;
+pub use open::{Partitions, PathOpener, open_descriptor};
