@@ -1,6 +1,7 @@
 //! Why a plan is wanted.
 
 use paritas_units::{SectorRange, Slot};
+use std::fmt;
 
 /// Why a plan is wanted, and for which sectors. Ranges are array sectors within one window but
 /// where the variant says otherwise.
@@ -53,7 +54,7 @@ impl Intent {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unservable {
     /// Too little of the window can be read.
-    #[error("sectors {range} cannot be served: slots {missing:?} are unreadable there")]
+    #[error("sectors {range} cannot be served: {} unreadable there", Named(missing))]
     Lost {
         /// The array sectors that cannot be served.
         range: SectorRange,
@@ -68,4 +69,17 @@ pub enum Unservable {
         /// The intent, as a verb.
         verb: &'static str,
     },
+}
+
+/// Slots as the subject of a sentence: `slot 1 is`, `slots 0, 2 are`.
+struct Named<'a>(&'a [Slot]);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [slot] = self.0 {
+            return write!(f, "slot {slot} is");
+        }
+        let slots: Vec<String> = self.0.iter().map(Slot::to_string).collect();
+        write!(f, "slots {} are", slots.join(", "))
+    }
 }

@@ -18,6 +18,7 @@ mod intent;
 mod limits;
 mod linear;
 mod multipath;
+mod names;
 mod plan;
 mod raid0;
 mod raid1;
@@ -31,6 +32,7 @@ pub use geometry::{
 };
 pub use intent::{Intent, Unservable};
 pub use limits::{MOST_SECTORS, MOST_SLOTS};
+pub use names::{UnknownLayout, layout_name, parse_layout};
 pub use plan::{BufferId, Part, Place, Plan, Step, Target, Term};
 pub use registry::{ALL, personality};
 pub use view::{Presence, SeatView, SlotView, View};

@@ -29,8 +29,9 @@ struct Zone {
     array_start: u64,
     /// The first array sector behind it, were the array not cut.
     array_end: u64,
-    /// The members that reach it, rising.
+    /// The members that reach it, rising, and how many there are.
     slots: Vec<u16>,
+    width: u64,
 }
 
 /// From where chunks are counted to find the member.
@@ -68,7 +69,7 @@ impl StripedLayout {
     pub(super) fn array_sector(&self, slot: Slot, at: Sector) -> Option<Sector> {
         let zone = self.zones.get(self.zones.partition_point(|zone| zone.member_end <= at.0))?;
         let place = u64::try_from(zone.slots.binary_search(&slot.0).ok()?).ok()?;
-        let (chunk, width) = (self.chunk(), zone.width());
+        let (chunk, width) = (self.chunk(), zone.width);
         let in_zone = at.0 - zone.member_start;
         let turn = match self.counting {
             Counting::FromZone => place,
@@ -89,12 +90,6 @@ impl StripedLayout {
     }
 }
 
-impl Zone {
-    fn width(&self) -> u64 {
-        self.slots.len() as u64
-    }
-}
-
 impl Copies for StripedLayout {
     fn copies(&self) -> u16 {
         1
@@ -103,7 +98,7 @@ impl Copies for StripedLayout {
     fn copy(&self, sector: Sector, _number: u16) -> Spot {
         debug_assert!(sector.0 < self.dimensions.array.0, "the sector lies in the array");
         let zone = &self.zones[self.zones.partition_point(|zone| zone.array_end <= sector.0)];
-        let (chunk, width) = (self.chunk(), zone.width());
+        let (chunk, width) = (self.chunk(), zone.width);
         let offset = sector.0 % chunk;
         let in_zone = (sector.0 - zone.array_start) / chunk;
         let turn = match self.counting {
@@ -137,8 +132,9 @@ fn zones(used: &[Sectors]) -> Vec<Zone> {
     for member_end in ends {
         let reaches = (0..).zip(used).filter(|(_, length)| length.0 >= member_end);
         let slots: Vec<u16> = reaches.map(|(slot, _)| slot).collect();
-        let array_end = array_start + (member_end - member_start) * slots.len() as u64;
-        zones.push(Zone { member_start, member_end, array_start, array_end, slots });
+        let width = u64::try_from(slots.len()).expect("slots were counted");
+        let array_end = array_start + (member_end - member_start) * width;
+        zones.push(Zone { member_start, member_end, array_start, array_end, slots, width });
         (member_start, array_start) = (member_end, array_end);
     }
     zones

@@ -68,9 +68,11 @@ impl Word {
         self.near * self.far
     }
 
-    /// Slots in a group; what does not fill a group belongs to the last one.
+    /// Slots in a group (all, where there are no far copies to move); what does not fill a group
+    /// belongs to the last one.
     fn group(self, slots: u16) -> u16 {
         match self.sets {
+            _ if self.far == 1 => slots,
             FarSets::One => slots,
             FarSets::AsManyAsCopies => slots / self.far,
             FarSets::AsLongAsCopies => self.copies(),
@@ -99,7 +101,8 @@ impl Word {
     /// `moves` turned round.
     pub(super) fn check(self, shape: &Shape, moves: &[u16]) -> Result<Vec<u16>, BadShape> {
         let bad = |why| BadShape::Layout { level: Level::Raid10, layout: shape.layout, why };
-        if self.place == FarPlace::NextRows && !shape.slots.is_multiple_of(self.near) {
+        let wraps = !shape.slots.is_multiple_of(self.near);
+        if self.place == FarPlace::NextRows && self.far > 1 && wraps {
             return Err(bad("near copies that go on in the next row would lie on offset copies"));
         }
         let mut back = vec![u16::MAX; moves.len()];

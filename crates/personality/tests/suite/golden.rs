@@ -1,0 +1,191 @@
+//! Plans as text, beside the personality that writes them, so that a change can be reviewed.
+//!
+//! With `PARITAS_BLESS=1` in the environment the files are written anew.
+
+use crate::exhaustive::arrange;
+use crate::shapes::shape;
+use paritas_personality::{
+    Intent, Plan, Presence, SeatView, Shape, SlotView, View, layout_name, personality,
+};
+use paritas_units::{Level, Sector, SectorRange, Sectors};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// A snapshot: an array, what is wrong with it, and what is asked.
+struct Snapshot {
+    name: &'static str,
+    shape: Shape,
+    missing: &'static [usize],
+    bad: Vec<(usize, SectorRange)>,
+    resync_offset: Sector,
+    intent: Intent,
+}
+
+fn read(name: &'static str, shape: Shape, start: u64, len: u64) -> Snapshot {
+    let intent = Intent::Read(SectorRange::new(start, len));
+    Snapshot { name, shape, missing: &[], bad: Vec::new(), resync_offset: Sector::MAX, intent }
+}
+
+impl Snapshot {
+    fn missing(self, missing: &'static [usize]) -> Self {
+        Self { missing, ..self }
+    }
+
+    fn bad(self, bad: &[(usize, SectorRange)]) -> Self {
+        Self { bad: bad.to_vec(), ..self }
+    }
+
+    fn resync(self, below: u64) -> Self {
+        Self { resync_offset: Sector(below), ..self }
+    }
+
+    fn flush(name: &'static str, shape: Shape) -> Self {
+        Self { intent: Intent::Flush, ..read(name, shape, 0, 0) }
+    }
+
+    /// The array in a line, then its plan.
+    fn text(&self) -> String {
+        let shape = &self.shape;
+        let lists: Vec<Vec<SectorRange>> = (0..usize::from(shape.slots))
+            .map(|slot| self.bad.iter().filter(|bad| bad.0 == slot).map(|bad| bad.1).collect())
+            .collect();
+        let slot = |(slot, unreadable): (usize, &'_ Vec<SectorRange>)| {
+            let is_missing = self.missing.contains(&slot);
+            let presence = if is_missing { Presence::Absent } else { Presence::InSync };
+            (presence, unreadable.clone())
+        };
+        let seats: Vec<_> = lists.iter().enumerate().map(slot).collect();
+        let slots: Vec<SlotView<'_>> = seats
+            .iter()
+            .map(|(presence, unreadable)| SlotView {
+                original: SeatView { presence: *presence, unreadable, ..SeatView::default() },
+                replacement: SeatView::default(),
+            })
+            .collect();
+        let view = View { slots: &slots, resync_offset: self.resync_offset };
+        let mut plan = Plan::new();
+        let answer = arrange(shape).plan(&self.intent, &view, &mut plan);
+        let mut text = self.heading();
+        match answer {
+            Ok(()) => write!(text, "\n{plan}"),
+            Err(error) => writeln!(text, "\n  {error}"),
+        }
+        .expect("strings take everything");
+        text
+    }
+
+    fn heading(&self) -> String {
+        let shape = &self.shape;
+        let mut text = shape.level.to_string();
+        if let Some(name) = layout_name(shape.level, shape.layout) {
+            write!(text, " {name}").expect("strings take everything");
+        }
+        write!(text, ", {} members", shape.slots).expect("strings take everything");
+        if shape.chunk.0 != 0 {
+            write!(text, ", chunk {}", shape.chunk.0).expect("strings take everything");
+        }
+        write!(text, "; {}", self.intent.verb()).expect("strings take everything");
+        if let Intent::Read(range) = self.intent {
+            write!(text, " {range}").expect("strings take everything");
+        }
+        if !self.missing.is_empty() {
+            write!(text, "; missing {:?}", self.missing).expect("strings take everything");
+        }
+        for (slot, range) in &self.bad {
+            write!(text, "; slot {slot} bad {range}").expect("strings take everything");
+        }
+        if self.resync_offset != Sector::MAX {
+            write!(text, "; in resync at {}", self.resync_offset).expect("strings take everything");
+        }
+        text
+    }
+
+    fn compare(&self) -> Option<String> {
+        let folder = personality(self.shape.level).expect("known").identity().name;
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src")
+            .join(folder)
+            .join("golden")
+            .join(format!("{}.txt", self.name));
+        let text = self.text();
+        if std::env::var_os("PARITAS_BLESS").is_some_and(|bless| bless == "1") {
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder is made");
+            std::fs::write(&file, &text).expect("a file is written");
+        }
+        let golden = std::fs::read_to_string(&file).unwrap_or_default();
+        (golden != text).then(|| format!("{}:\n{golden}--- is now\n{text}", file.display()))
+    }
+}
+
+/// Members of unequal sizes.
+fn sized(level: Level, layout: u32, chunk: u32, sizes: &[u64]) -> Shape {
+    let slots = u16::try_from(sizes.len()).expect("few");
+    let data_sizes = sizes.iter().copied().map(Sectors).collect();
+    Shape { data_sizes, ..shape(level, layout, chunk, slots, 0) }
+}
+
+fn without_parity() -> Vec<Snapshot> {
+    let linear = || sized(Level::Linear, 0, 0, &[100, 200, 300]);
+    let zones = |layout| sized(Level::Raid0, layout, 8, &[16, 32, 32, 48]);
+    let mirror = || shape(Level::Raid1, 0, 0, 3, 4096);
+    let raid10 = |layout, slots| shape(Level::Raid10, layout, 8, slots, 48);
+    vec![
+        read("read_over_an_edge", linear(), 90, 20),
+        read("read_of_a_missing_member", linear(), 90, 20).missing(&[1]),
+        Snapshot::flush("flush", linear()),
+        read("read_into_the_second_zone_original", zones(1), 56, 40),
+        read("read_into_the_second_zone_alternate", zones(2), 56, 40),
+        read("read_of_the_last_zone_merges", zones(2), 104, 24),
+        read("read", mirror(), 64, 64),
+        read("read_degraded", mirror(), 64, 64).missing(&[0]),
+        read("read_around_bad_blocks", mirror(), 64, 64)
+            .missing(&[2])
+            .bad(&[(0, SectorRange::new(72, 8)), (1, SectorRange::new(96, 8))]),
+        read("read_in_resync", mirror(), 64, 64).bad(&[(0, SectorRange::new(72, 8))]).resync(100),
+        read("read_of_nothing_left", mirror(), 64, 64).missing(&[0, 1, 2]),
+        Snapshot::flush("flush", mirror()).missing(&[1]),
+        read("read_near", raid10(0x102, 3), 0, 32),
+        read("read_near_degraded", raid10(0x102, 3), 4, 20).missing(&[0]),
+        read("read_far", raid10(0x201, 4), 0, 32),
+        read("read_far_degraded", raid10(0x201, 4), 0, 32).missing(&[1, 3]),
+        read("read_offset_degraded", raid10(0x10201, 3), 0, 24).missing(&[2]),
+        read("read_of_both_copies_lost", raid10(0x102, 4), 0, 32).missing(&[2, 3]),
+        read("read_by_the_second_path", shape(Level::Multipath, 0, 0, 2, 4096), 8, 8).missing(&[0]),
+        read("read", shape(Level::Faulty, 0, 0, 1, 4096), 8, 8),
+    ]
+}
+
+fn with_parity() -> Vec<Snapshot> {
+    let raid5 = |layout| shape(Level::Raid5, layout, 16, 4, 64);
+    let raid6 = |layout| shape(Level::Raid6, layout, 16, 5, 80);
+    let wide = shape(Level::Raid5, 2, 1 << 16, 3, 1 << 17);
+    vec![
+        read("raid4_read_degraded", shape(Level::Raid4, 0, 16, 3, 64), 0, 32).missing(&[1]),
+        read("raid5_read_one_chunk", raid5(2), 56, 8),
+        read("raid5_read_row_degraded", raid5(2), 48, 48).missing(&[1]),
+        read("raid5_read_small_degraded", raid5(2), 84, 8).missing(&[1]),
+        read("raid5_read_partly_degraded", raid5(2), 60, 28).missing(&[1]),
+        read("raid5_read_parity_missing", raid5(2), 48, 48).missing(&[2]),
+        read("raid5_read_two_missing", raid5(2), 48, 48).missing(&[0, 1]),
+        read("raid5_read_two_missing_others_readable", raid5(2), 48, 16).missing(&[0, 1]),
+        read("raid5_read_bad_blocks_in_different_rows", raid5(5), 0, 48)
+            .bad(&[(0, SectorRange::new(4, 4)), (1, SectorRange::new(8, 4))]),
+        read("raid5_read_ends_of_two_chunks", wide, (1 << 16) - 8, 16).missing(&[1]),
+        read("raid6_read_one_missing", raid6(2), 48, 48).missing(&[0]),
+        read("raid6_read_data_and_p_missing", raid6(2), 48, 48).missing(&[0, 3]),
+        read("raid6_read_two_missing", raid6(2), 48, 48).missing(&[0, 2]),
+        read("raid6_read_two_missing_one_wanted", raid6(2), 48, 8).missing(&[0, 2]),
+        read("raid6_read_right_asymmetric_exponents", raid6(1), 48, 48).missing(&[0, 3]),
+        read("raid6_read_ddf_exponents", raid6(8), 48, 48).missing(&[0, 3]),
+        read("raid6_read_q_outside", raid6(18), 48, 48).missing(&[0, 3]),
+        read("raid6_read_three_missing", raid6(2), 48, 48).missing(&[0, 2, 3]),
+        Snapshot::flush("raid6_flush_degraded", raid6(2)).missing(&[0, 2]),
+    ]
+}
+
+#[test]
+fn plans_are_those_that_were_reviewed() {
+    let snapshots = without_parity().into_iter().chain(with_parity());
+    let changed: Vec<String> = snapshots.filter_map(|snapshot| snapshot.compare()).collect();
+    assert!(changed.is_empty(), "PARITAS_BLESS=1 accepts these:\n{}", changed.join("\n"));
+}
