@@ -53,12 +53,13 @@ impl Intent {
 /// A view in which the intent cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unservable {
-    /// Too little of the window can be read.
+    /// Too little of the window can be read. The whole intent is refused, though the rest of its
+    /// range may well be servable: ask again for the parts around `range`.
     #[error("sectors {range} cannot be served: {} unreadable there", Named(missing))]
     Lost {
-        /// The array sectors that cannot be served.
+        /// Array sectors that cannot be served; there may be more.
         range: SectorRange,
-        /// The slots that would have been needed.
+        /// The slots that would have been needed and cannot be read there.
         missing: Vec<Slot>,
     },
     /// The personality does not do this.
