@@ -1,1 +1,13 @@
 //! mdadm's verbs as functions.
+//!
+//! The one thing to understand: a verb is generic over where members come from (an `Opener`) and
+//! over who hosts the array (a `Drive`), so that the command, the service and the simulator run
+//! the same code.
+//!
+//! Deliberately absent: system calls, argument parsing, terminals.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
+
+pub mod copy;
+pub mod gather;
