@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: walking the ring and replay.
 
+use crate::ArrayUuid;
 use crate::crc::crc32c_raw;
 use paritas_units::{Sector, Sectors};
 use zerocopy::little_endian::{U16, U32, U64};
@@ -141,8 +142,8 @@ pub struct Seed(u32);
 impl Seed {
     /// The seed of an array.
     #[must_use]
-    pub fn new(set_uuid: &[u8; 16]) -> Self {
-        Self(crc32c_raw(u32::MAX, set_uuid))
+    pub fn new(set_uuid: ArrayUuid) -> Self {
+        Self(crc32c_raw(u32::MAX, &set_uuid.0))
     }
 
     /// The checksum of a block of data or parity.
@@ -342,18 +343,18 @@ impl Payload {
 mod tests {
     use super::*;
 
-    const UUID: [u8; 16] = 0x2dcd_fa10_c254_8dce_a0a4_2eb0_fe0d_7cad_u128.to_be_bytes();
+    const UUID: ArrayUuid = ArrayUuid(0x2dcd_fa10_c254_8dce_a0a4_2eb0_fe0d_7cad_u128.to_be_bytes());
 
     #[test]
     fn an_empty_block_is_mdadms() {
-        let block = MetaBlock::new(Seed::new(&UUID), 0x2E13_6E3B, Sector(0), &[]).expect("empty");
+        let block = MetaBlock::new(Seed::new(UUID), 0x2E13_6E3B, Sector(0), &[]).expect("empty");
         let golden = 0x09c5_3364_0d3c_162c_0100_0000_2000_0000_u128.to_be_bytes();
         let mut expected = golden.to_vec();
         expected.extend(0x2E13_6E3B_u64.to_le_bytes());
         expected.resize(BLOCK_BYTES, 0);
         assert_eq!(block.encode(), expected);
-        assert_eq!(block.check(Seed::new(&UUID)), Ok(()));
-        assert!(block.check(Seed::new(&[0; 16])).is_err());
+        assert_eq!(block.check(Seed::new(UUID)), Ok(()));
+        assert!(block.check(Seed::new(ArrayUuid([0; 16]))).is_err());
         assert_eq!(block.unit_sectors(), Ok(Sectors(8)));
     }
 
@@ -367,7 +368,7 @@ mod tests {
 
     #[test]
     fn payloads_come_back() {
-        let seed = Seed::new(&UUID);
+        let seed = Seed::new(UUID);
         let block = MetaBlock::new(seed, 5, Sector(24), &payloads()).expect("they fit");
         let again = MetaBlock::decode(&block.encode()).expect("a whole block");
         assert_eq!(again, block);
@@ -378,7 +379,7 @@ mod tests {
 
     #[test]
     fn damage_is_named() {
-        let seed = Seed::new(&UUID);
+        let seed = Seed::new(UUID);
         let mut block = MetaBlock::new(seed, 5, Sector(24), &payloads()).expect("they fit");
         block.meta_bytes = 31;
         assert_eq!(block.payloads(), Err(JournalError::BadMetaBytes(31)));

@@ -23,6 +23,7 @@ pub mod bitmap;
 mod bytes;
 pub mod crc;
 pub mod foreign;
+pub mod fuzz;
 pub mod journal;
 pub mod partition;
 pub mod ppl;

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: replay, and where the log lies (the superblock says).
 
+use crate::ArrayUuid;
 use crate::crc::crc32c;
 use paritas_units::Sector;
 use zerocopy::little_endian::{U32, U64};
@@ -95,8 +96,8 @@ pub enum PplError {
 
 /// The signature of an array's logs.
 #[must_use]
-pub fn signature(set_uuid: &[u8; 16]) -> u32 {
-    crc32c(set_uuid)
+pub fn signature(set_uuid: ArrayUuid) -> u32 {
+    crc32c(&set_uuid.0)
 }
 
 impl Header {
@@ -104,7 +105,7 @@ impl Header {
     ///
     /// # Errors
     /// [`PplError::TooManyEntries`].
-    pub fn new(set_uuid: &[u8; 16], generation: u64, entries: &[Entry]) -> Result<Self, PplError> {
+    pub fn new(set_uuid: ArrayUuid, generation: u64, entries: &[Entry]) -> Result<Self, PplError> {
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let mut wire = Box::new(Wire::new_zeroed());
         let Some(places) = wire.entries.get_mut(..entries.len()) else {
@@ -167,7 +168,7 @@ impl Header {
     ///
     /// # Errors
     /// Any [`PplError`] but [`PplError::BadLength`].
-    pub fn check(&self, set_uuid: &[u8; 16]) -> Result<(), PplError> {
+    pub fn check(&self, set_uuid: ArrayUuid) -> Result<(), PplError> {
         let (stored, computed) = (self.checksum(), self.computed_checksum());
         if stored != computed {
             return Err(PplError::BadChecksum { stored, computed });
@@ -244,14 +245,14 @@ impl From<&WireEntry> for Entry {
 mod tests {
     use super::*;
 
-    const UUID: [u8; 16] = 0xa7e8_c49d_d23d_8a87_0462_bd19_1965_d86f_u128.to_be_bytes();
+    const UUID: ArrayUuid = ArrayUuid(0xa7e8_c49d_d23d_8a87_0462_bd19_1965_d86f_u128.to_be_bytes());
 
     #[test]
     fn an_empty_header_is_the_drivers() {
-        assert_eq!(signature(&UUID), 0xD0F6_D3E3);
-        let header = Header::new(&UUID, 0, &[]).expect("no entries");
+        assert_eq!(signature(UUID), 0xD0F6_D3E3);
+        let header = Header::new(UUID, 0, &[]).expect("no entries");
         assert_eq!(header.checksum(), 0x1E1C_3164);
-        assert_eq!(header.check(&UUID), Ok(()));
+        assert_eq!(header.check(UUID), Ok(()));
     }
 
     #[test]
@@ -265,23 +266,23 @@ mod tests {
             parity_slot: 2,
             checksum,
         };
-        let header = Header::new(&UUID, 9, &[entry; 148]).expect("they fit");
+        let header = Header::new(UUID, 9, &[entry; 148]).expect("they fit");
         let again = Header::decode(header.encode()).expect("a whole block");
         assert_eq!(again, header);
         assert_eq!(again.entries().expect("counted").collect::<Vec<_>>(), [entry; 148]);
         assert!(entry.is_intact(&parity) && !entry.is_intact(&parity[1..]));
-        assert_eq!(Header::new(&UUID, 9, &[entry; 149]), Err(PplError::TooManyEntries(149)));
+        assert_eq!(Header::new(UUID, 9, &[entry; 149]), Err(PplError::TooManyEntries(149)));
     }
 
     #[test]
     fn damage_is_named() {
-        let mut bytes = Header::new(&UUID, 1, &[]).expect("no entries").encode().to_vec();
+        let mut bytes = Header::new(UUID, 1, &[]).expect("no entries").encode().to_vec();
         assert_eq!(Header::decode(&bytes[1..]), Err(PplError::BadLength(4095)));
-        let foreign = Header::decode(&bytes).expect("whole").check(&[0; 16]);
+        let foreign = Header::decode(&bytes).expect("whole").check(ArrayUuid([0; 16]));
         assert!(matches!(foreign, Err(PplError::Foreign { stored: 0xD0F6_D3E3, .. })));
         bytes[528] = 149;
         let header = Header::decode(&bytes).expect("whole");
-        assert!(matches!(header.check(&UUID), Err(PplError::BadChecksum { .. })));
+        assert!(matches!(header.check(UUID), Err(PplError::BadChecksum { .. })));
         assert_eq!(header.entries().err(), Some(PplError::TooManyEntries(149)));
         assert!(format!("{header:?}").contains("None"));
     }

@@ -13,6 +13,7 @@ mod tests;
 
 pub use bits::{Bits, Marked, PAGE_BYTES, PAGE_SECTORS, PageTooShort};
 
+use crate::ArrayUuid;
 use paritas_units::{SECTOR_BYTES, Sectors};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -47,7 +48,7 @@ pub struct Superblock {
     pub version: u32,
     /// The array's identity, byte for byte as a 1.x superblock has it (for 0.90 the four words in
     /// the writer's byte order).
-    pub uuid: [u8; 16],
+    pub uuid: ArrayUuid,
     /// The array's event count when the bitmap was last written.
     pub events: u64,
     /// The event count up to which every member has all data whose bits are clear.
@@ -138,7 +139,7 @@ const MAX_DAEMON_SLEEP: u32 = 2_147_483;
 impl Superblock {
     /// A superblock as the driver makes it for an array that is new: version 4, sweep every 5 s.
     #[must_use]
-    pub const fn new(uuid: [u8; 16], sync_size: Sectors, chunk_bytes: u32) -> Self {
+    pub const fn new(uuid: ArrayUuid, sync_size: Sectors, chunk_bytes: u32) -> Self {
         Self {
             version: 4,
             uuid,
@@ -169,7 +170,7 @@ impl Superblock {
         }
         Ok(Self {
             version: wire.version.get(),
-            uuid: wire.uuid,
+            uuid: ArrayUuid(wire.uuid),
             events: wire.events.get(),
             events_cleared: wire.events_cleared.get(),
             sync_size: Sectors(wire.sync_size.get()),
@@ -190,7 +191,7 @@ impl Superblock {
         zerocopy::transmute!(Wire {
             magic: MAGIC.into(),
             version: self.version.into(),
-            uuid: self.uuid,
+            uuid: self.uuid.0,
             events: self.events.into(),
             events_cleared: self.events_cleared.into(),
             sync_size: self.sync_size.0.into(),

@@ -4,7 +4,7 @@ use super::*;
 use paritas_units::{Sector, SectorRange};
 
 fn sample() -> Superblock {
-    Superblock::new([7; 16], Sectors(204_800), 1 << 16)
+    Superblock::new(ArrayUuid([7; 16]), Sectors(204_800), 1 << 16)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn what_is_no_bitmap_is_named() {
 
 #[test]
 fn bits_share_the_first_page_with_the_superblock() {
-    let superblock = Superblock::new([0; 16], Sectors(40_000 * 128), 1 << 16);
+    let superblock = Superblock::new(ArrayUuid([0; 16]), Sectors(40_000 * 128), 1 << 16);
     let bits = superblock.bits().expect("a good bitmap");
     assert_eq!((bits.count(), bits.pages(), bits.area_bytes()), (40_000, 2, 5256));
     assert_eq!((bits.in_page(0), bits.in_page(1)), (0..30_720, 30_720..40_000));
@@ -71,7 +71,8 @@ fn bits_share_the_first_page_with_the_superblock() {
 
 #[test]
 fn padding_bits_do_not_count() {
-    let bits = Superblock::new([0; 16], Sectors(11 * 128 - 5), 1 << 16).bits().expect("good");
+    let bits =
+        Superblock::new(ArrayUuid([0; 16]), Sectors(11 * 128 - 5), 1 << 16).bits().expect("good");
     let page = [0xFFu8; PAGE_BYTES];
     assert_eq!(bits.count_marked(0, &page), Ok(11));
     assert_eq!(bits.marked(0, &page).expect("whole").last(), Some(10));
@@ -83,7 +84,7 @@ fn padding_bits_do_not_count() {
 
 #[test]
 fn nothing_covered_is_a_page_without_bits() {
-    let bits = Superblock::new([0; 16], Sectors(0), 512).bits().expect("good");
+    let bits = Superblock::new(ArrayUuid([0; 16]), Sectors(0), 512).bits().expect("good");
     assert_eq!((bits.count(), bits.pages(), bits.area_bytes()), (0, 1, 256));
     assert_eq!(bits.count_marked(0, &[0xFF; 256]), Ok(0));
 }
