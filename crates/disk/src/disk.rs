@@ -49,6 +49,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether a request can make its thread wait. False for disks in memory: a driver then
+    /// performs their requests where they are submitted.
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     /// Whether the sectors from `at` on hold data or are a hole that reads as zeroes, and for how
     /// many sectors that holds. A disk that cannot tell says data to the end.
     fn hole(&self, at: Sector) -> Hole {

@@ -271,6 +271,10 @@ impl Disk for MemoryDisk {
         self.zero(at, sectors)
     }
 
+    fn may_wait(&self) -> bool {
+        false
+    }
+
     fn hole(&self, at: Sector) -> Hole {
         let start = at.0.saturating_mul(SECTOR_BYTES);
         let data = self.seek(start, true);

@@ -49,6 +49,10 @@ impl Disk for NullDisk {
     fn write_zeroes(&self, at: Sector, sectors: Sectors) -> Result<(), Fault> {
         self.facts.check_sectors(at, sectors)
     }
+
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 impl ReadOnly {
@@ -83,6 +87,10 @@ impl Disk for ReadOnly {
 
     fn write_zeroes(&self, at: Sector, _sectors: Sectors) -> Result<(), Fault> {
         Err(Fault { kind: FaultKind::ReadOnly, at })
+    }
+
+    fn may_wait(&self) -> bool {
+        self.under.may_wait()
     }
 
     fn hole(&self, at: Sector) -> Hole {

@@ -93,6 +93,10 @@ impl Disk for OffsetDisk {
         Some(Descriptor { base: under.base.checked_add(Sectors(self.start.0))?, ..under })
     }
 
+    fn may_wait(&self) -> bool {
+        self.under.may_wait()
+    }
+
     fn hole(&self, at: Sector) -> Hole {
         let left = self.facts.sectors.0.saturating_sub(at.0);
         if left == 0 {

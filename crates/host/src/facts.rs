@@ -4,8 +4,8 @@ use crate::storage::Sysfs;
 use paritas_disk::{Access, Facts};
 use paritas_units::Sectors;
 use rustix::fs::{
-    AtFlags, FallocateFlags, FileType, SeekFrom, Stat, StatxFlags, fallocate, ioctl_blkpbszget,
-    ioctl_blksszget, seek, statx,
+    AtFlags, FallocateFlags, FileType, SeekFrom, Stat, StatxFlags, fallocate, fstatfs,
+    ioctl_blkpbszget, ioctl_blksszget, seek, statx,
 };
 use std::os::fd::OwnedFd;
 
@@ -14,6 +14,8 @@ const DIRECT_ALIGNMENT: StatxFlags = StatxFlags::from_bits_retain(0x2000);
 /// The longest write-zeroes for a device that cannot do it itself: the kernel writes zeroes then,
 /// and a request should not take for ever.
 const WRITTEN_ZEROES: Sectors = Sectors(32 << 11);
+/// File systems that keep files in memory: tmpfs, ramfs, hugetlbfs.
+const IN_MEMORY: [i64; 3] = [0x0102_1994, 0x8584_58f6, 0x9584_58f6];
 /// What a page of the host's cache holds: less is read before it is written.
 const PAGE: u32 = 4096;
 
@@ -117,4 +119,9 @@ fn punches_holes(file: &OwnedFd, sectors: Sectors) -> bool {
     };
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     fallocate(file, flags, end, u64::from(PAGE)).is_ok()
+}
+
+/// Whether the file system keeps its files in memory.
+pub(crate) fn lives_in_memory(file: &OwnedFd) -> bool {
+    fstatfs(file).is_ok_and(|facts| IN_MEMORY.contains(&facts.f_type))
 }

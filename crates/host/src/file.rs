@@ -23,6 +23,8 @@ pub struct FileDisk {
     pub(crate) facts: Facts,
     pub(crate) is_direct: bool,
     pub(crate) is_block_device: bool,
+    /// Whether the file lives in memory (tmpfs), so that no request waits.
+    pub(crate) is_in_memory: bool,
 }
 
 impl FileDisk {
@@ -206,6 +208,10 @@ impl Disk for FileDisk {
 
     fn descriptor(&self) -> Option<Descriptor<'_>> {
         Some(Descriptor { fd: self.file.as_fd(), base: Sector::ZERO, is_direct: self.is_direct })
+    }
+
+    fn may_wait(&self) -> bool {
+        !self.is_in_memory
     }
 
     fn hole(&self, at: Sector) -> Hole {

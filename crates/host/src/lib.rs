@@ -8,6 +8,7 @@
 //! them; the opener is given a function that asks it).
 
 mod alias;
+mod choose;
 mod direct;
 mod errno;
 mod facts;
@@ -15,9 +16,14 @@ mod file;
 mod lock;
 mod names;
 mod open;
+mod ring;
 mod storage;
 mod word;
+mod workers;
 
 pub use alias::{Alias, check_aliases};
+pub use choose::{Choice, choose};
 pub use file::FileDisk;
 pub use open::{Partitions, PathOpener, open_descriptor};
+pub use ring::{NoRing, Ring};
+pub use workers::Workers;

@@ -5,7 +5,7 @@
 //! somebody uses it; names are remembered as long as the opener lives, so that a member keeps its
 //! name.
 
-use crate::facts::{describe, direct_alignment, size_of};
+use crate::facts::{describe, direct_alignment, lives_in_memory, size_of};
 use crate::lock::lock;
 use crate::storage::Sysfs;
 use crate::word::{Part, Word, sectors_of};
@@ -111,7 +111,8 @@ impl<'p> PathOpener<'p> {
         let span = self.sysfs.span(&stat, bytes);
         let facts = describe(&self.sysfs, &file, &stat, bytes, access);
         let facts = Facts { alignment, span: Some(span), ..facts };
-        Ok(FileDisk { file, facts, is_direct, is_block_device })
+        let is_in_memory = !is_block_device && lives_in_memory(&file);
+        Ok(FileDisk { file, facts, is_direct, is_block_device, is_in_memory })
     }
 
     fn cannot_open(&self, errno: Errno, stat: &Stat, access: Access) -> String {

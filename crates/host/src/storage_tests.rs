@@ -1,3 +1,5 @@
+//! Tests of what lies under a file: links, loops, partitions, on a made-up sysfs.
+
 use super::*;
 use std::fs;
 
