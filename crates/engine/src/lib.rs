@@ -11,6 +11,7 @@
 
 mod assembly;
 mod drive;
+pub mod judge_members;
 mod session;
 
 pub use assembly::{Assembly, MemberStart};

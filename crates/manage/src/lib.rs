@@ -11,3 +11,4 @@
 
 pub mod copy;
 pub mod gather;
+pub mod reading;
