@@ -196,7 +196,7 @@ fn journal(found: &Found, superblock: &Superblock) -> JournalFacts {
     if tail.0 >= ring.0 {
         return JournalFacts::Unreadable;
     }
-    let seed = Seed::new(&superblock.array_uuid_in_memory());
+    let seed = Seed::new(superblock.array_uuid());
     let block = |position: u64| {
         let at = superblock.data_offset().checked_add(Sectors(position))?;
         at.checked_add(Sectors(8)).filter(|end| end.0 <= found.disk.facts().sectors.0)?;
@@ -226,7 +226,7 @@ fn ppl_stripes(found: &Found, superblock: &Superblock) -> u64 {
         return 0;
     }
     let Ok(header) = ppl::Header::decode(&bytes) else { return 0 };
-    if header.check(&superblock.array_uuid_in_memory()).is_err() {
+    if header.check(superblock.array_uuid()).is_err() {
         return 0;
     }
     let stripes = |entry: ppl::Entry| u64::from(entry.data_bytes.div_ceil(4096));

@@ -13,7 +13,7 @@ struct Backwards {
 
 fn pattern(sector: u64) -> u8 {
     // Every third stretch of 16 sectors is zero.
-    if (sector / 16) % 3 == 0 { 0 } else { u8::try_from(sector % 251).unwrap() | 1 }
+    if (sector / 16).is_multiple_of(3) { 0 } else { u8::try_from(sector % 251).unwrap() | 1 }
 }
 
 impl Drive for Backwards {
