@@ -44,6 +44,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// [`FaultKind::Unsupported`] where [`Facts::max_write_zeroes`] is zero, or another [`Fault`].
     fn write_zeroes(&self, at: Sector, sectors: Sectors) -> Result<(), Fault>;
 
+    /// The bytes behind the last whole sector, fewer than a sector has; only a file has any.
+    ///
+    /// # Errors
+    /// A [`Fault`] if they cannot be read.
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        Ok(Vec::new())
+    }
+
     /// The file behind the disk, where one may be read and written directly by a ring.
     fn descriptor(&self) -> Option<Descriptor<'_>> {
         None
@@ -185,6 +193,22 @@ pub trait Opener {
     /// # Errors
     /// [`OpenError`] says what, why and what to do.
     fn open(&self, word: &str, access: Access) -> Result<Arc<dyn Disk>, OpenError>;
+}
+
+/// Makes new files. `host` makes them on its file systems; tests make them in memory.
+pub trait Maker {
+    /// Makes the file `path` of `bytes` zeroes that take no room, and opens it for writing. A file
+    /// that is there already is never touched.
+    ///
+    /// # Errors
+    /// [`OpenError`] says why there is no such file now.
+    fn create(&self, path: &str, bytes: u64) -> Result<Arc<dyn Disk>, OpenError>;
+
+    /// Gives the file `path` another name, `link`, in the same file system.
+    ///
+    /// # Errors
+    /// [`OpenError`] with `link`.
+    fn link(&self, path: &str, link: &str) -> Result<(), OpenError>;
 }
 
 /// A member that could not be opened.

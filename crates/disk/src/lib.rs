@@ -19,7 +19,9 @@ pub mod region;
 mod view;
 
 pub use descriptor::{Reserve, SharedWrite};
-pub use disk::{Access, Descriptor, Disk, Facts, Fault, FaultKind, Hole, OpenError, Opener, Span};
+pub use disk::{
+    Access, Descriptor, Disk, Facts, Fault, FaultKind, Hole, Maker, OpenError, Opener, Span,
+};
 pub use driver::{DiskIndex, Done, Driver, Io, IoMemory, Operation, Priority, Wait};
 pub use inline::{Inline, perform};
 pub use memory::MemoryDisk;

@@ -89,6 +89,10 @@ impl Disk for ReadOnly {
         Err(Fault { kind: FaultKind::ReadOnly, at })
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        self.under.tail()
+    }
+
     fn may_wait(&self) -> bool {
         self.under.may_wait()
     }

@@ -85,6 +85,13 @@ impl Disk for OffsetDisk {
         self.under.write_zeroes(at, sectors).map_err(|fault| self.own(fault))
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        match self.start.0.checked_add(self.facts.sectors.0) {
+            Some(end) if end == self.under.facts().sectors.0 => self.under.tail(),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     fn descriptor(&self) -> Option<Descriptor<'_>> {
         let under = self.under.descriptor()?;
         if under.is_direct && !self.is_aligned() {

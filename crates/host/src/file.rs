@@ -206,6 +206,26 @@ impl Disk for FileDisk {
         zeroed.map_err(|errno| fault(errno, at))
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        let at = Sector(self.facts.sectors.0);
+        if self.is_block_device {
+            return Ok(Vec::new());
+        }
+        let position = at.0 * SECTOR_BYTES;
+        let head = position % u64::from(self.facts.alignment);
+        let skip = usize::try_from(head).unwrap_or(0);
+        let mut bounce =
+            Bounce::new(usize::try_from(self.facts.alignment).unwrap_or(1), skip + 511);
+        let bytes = bounce.bytes();
+        let length = loop {
+            match pread(&self.file, &mut *bytes, position - head) {
+                Err(Errno::INTR) => {}
+                result => break result.map_err(|errno| fault(errno, at))?,
+            }
+        };
+        Ok(bytes.get(skip..length.min(skip + 511)).unwrap_or_default().to_vec())
+    }
+
     fn descriptor(&self) -> Option<Descriptor<'_>> {
         Some(Descriptor { fd: self.file.as_fd(), base: Sector::ZERO, is_direct: self.is_direct })
     }

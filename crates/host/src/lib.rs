@@ -14,6 +14,7 @@ mod errno;
 mod facts;
 mod file;
 mod lock;
+mod make;
 mod names;
 mod open;
 mod ring;

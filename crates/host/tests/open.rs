@@ -1,9 +1,10 @@
 //! Opening members: words, locks, aliases, facts, and what a file does as a disk.
 
-use paritas_disk::{Access, Disk, FaultKind, Opener};
+use paritas_disk::{Access, Disk, FaultKind, Maker, Opener};
 use paritas_host::{PathOpener, check_aliases, open_descriptor};
 use paritas_units::{Sector, SectorRange, Sectors};
 use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -276,4 +277,39 @@ fn files_on_this_file_system_are_read_directly_where_the_kernel_says_how() {
     let flags = rustix::fs::fcntl_getfl(descriptor.fd).expect("flags");
     assert_eq!(flags.contains(rustix::fs::OFlags::DIRECT), descriptor.is_direct);
     assert_eq!(descriptor.is_direct, disk.facts().alignment > 1);
+}
+
+#[test]
+fn a_file_is_made_once_and_sparse() {
+    let folder = folder();
+    let path = folder.path().join("new.img");
+    let opener = PathOpener::new(&no_partitions);
+    let disk = opener.create(word(&path), 1 << 30).expect("made");
+    disk.write(Sector(8), &[7; 4096], true).expect("written");
+    assert_eq!(disk.facts().sectors, Sectors(1 << 21));
+    let facts = fs::metadata(&path).expect("there");
+    assert_eq!((facts.len(), facts.permissions().mode() & 0o777), (1 << 30, 0o600));
+    assert!(facts.blocks() < 1000, "{} blocks", facts.blocks());
+    let again = opener.create(word(&path), 1).expect_err("it is there");
+    assert!(again.why.contains("already"), "{again}");
+    let other = folder.path().join("other");
+    opener.link(word(&path), word(&other)).expect("linked");
+    assert_eq!(fs::metadata(&other).expect("there").ino(), facts.ino());
+    assert!(opener.link(word(&path), word(&other)).is_err());
+    let nowhere = folder.path().join("nowhere/new.img");
+    assert!(opener.create(word(&nowhere), 1).expect_err("no directory").why.contains("directory"));
+}
+
+#[test]
+fn bytes_behind_the_last_sector_are_the_tail() {
+    let folder = folder();
+    let path = image(&folder, "odd", 4096 + 700);
+    let opener = PathOpener::new(&no_partitions);
+    let disk = opener.open(word(&path), Access::Read).expect("opened");
+    assert_eq!(disk.facts().sectors, Sectors(9));
+    assert_eq!(disk.tail(), Ok(pattern(4096 + 700).split_off(4608)));
+    let part = opener.open(&format!("{}@4096", word(&path)), Access::Read).expect("opened");
+    assert_eq!(part.tail(), disk.tail());
+    let front = opener.open(&format!("{}@0+4096", word(&path)), Access::Read).expect("opened");
+    assert_eq!(front.tail(), Ok(Vec::new()));
 }

@@ -163,12 +163,21 @@ impl Superblock {
     /// # Errors
     /// [`BitmapError::TooShort`] and [`BitmapError::NotABitmap`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BitmapError> {
+        match Self::decode_any(bytes)? {
+            (MAGIC, superblock) => Ok(superblock),
+            (other, _) => Err(BitmapError::NotABitmap(other)),
+        }
+    }
+
+    /// As [`Superblock::decode`], but takes any magic number and gives it back, to show what stands
+    /// where a bitmap should be.
+    ///
+    /// # Errors
+    /// [`BitmapError::TooShort`].
+    pub fn decode_any(bytes: &[u8]) -> Result<(u32, Self), BitmapError> {
         let (wire, _) =
             Wire::read_from_prefix(bytes).map_err(|_| BitmapError::TooShort(bytes.len()))?;
-        if wire.magic.get() != MAGIC {
-            return Err(BitmapError::NotABitmap(wire.magic.get()));
-        }
-        Ok(Self {
+        let superblock = Self {
             version: wire.version.get(),
             uuid: ArrayUuid(wire.uuid),
             events: wire.events.get(),
@@ -182,7 +191,8 @@ impl Superblock {
             nodes: wire.nodes.get(),
             cluster_name: wire.cluster_name,
             padding: wire.padding,
-        })
+        };
+        Ok((wire.magic.get(), superblock))
     }
 
     /// The bytes of the superblock.
