@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: system calls (crate `host` makes them), levels, formats.
 
+pub mod decorator;
 mod descriptor;
 mod disk;
 mod driver;

@@ -351,12 +351,14 @@ impl Driver for Ring {
             self.watch();
             self.hand_over(0, None);
             self.reap();
+            // What came of the completions: the next entries, and the watch over what went to
+            // the threads. The caller may wait elsewhere, so none of it may stay with us.
+            self.watch();
+            self.hand_over(0, None);
             done.append(&mut self.ended);
             if done.len() > before || self.in_flight() == 0 || waited {
                 return;
             }
-            // What was cut short went to the threads just now.
-            self.watch();
             match wait {
                 Wait::No => return,
                 Wait::ForOne => self.hand_over(1, None),

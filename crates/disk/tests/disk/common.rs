@@ -1,6 +1,4 @@
 //! What the tests of this crate share.
-#![expect(dead_code, reason = "each test file uses its own part")]
-
 use paritas_disk::region::{Memory, Region, Regions, Request};
 use paritas_disk::{
     Buffer, Disk, DiskIndex, Done, Driver, Facts, Inline, Io, IoMemory, Loan, MemoryDisk,
@@ -124,4 +122,9 @@ impl Driver for Spy {
     fn facts(&self, disk: DiskIndex) -> Option<&Facts> {
         self.inner.facts(disk)
     }
+}
+
+/// Contiguous memory.
+pub(crate) fn contiguous(loan: Loan) -> Memory {
+    Memory::Contiguous(loan)
 }
