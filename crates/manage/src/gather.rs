@@ -9,8 +9,9 @@
 use paritas_disk::{Access, Disk, Fault, OpenError, Opener};
 use paritas_format::bad_blocks::{BadBlockError, BadBlockLog};
 use paritas_format::bitmap::{self, BitmapError};
+use paritas_format::partition;
 use paritas_format::superblock::{self, Place, Superblock};
-use paritas_units::{Sector, Sectors};
+use paritas_units::{Sector, SectorRange, Sectors};
 use std::sync::Arc;
 
 /// A member as it was found.
@@ -60,6 +61,22 @@ pub struct BitmapSummary {
     pub bits: u64,
     /// Chunks that are marked.
     pub marked: u64,
+}
+
+/// Where partition `number` of an image lies: what openers ask to resolve `FILE@pN`.
+///
+/// # Errors
+/// Why there is none, in words.
+pub fn partition_of(disk: &dyn Disk, number: u32) -> Result<SectorRange, String> {
+    let read = |at, bytes: &mut [u8]| disk.read(at, bytes);
+    let table = partition::read(disk.facts().sectors, read)
+        .map_err(|fault| format!("its partition table cannot be read: {fault}"))?
+        .ok_or("it has no partition table")?;
+    let numbers: Vec<String> = table.partitions.iter().map(|p| p.number.to_string()).collect();
+    let found = table.partitions.iter().find(|partition| partition.number == number);
+    found.map(partition::Partition::range).ok_or_else(|| {
+        format!("it has no partition {number}; its partitions are {}", numbers.join(", "))
+    })
 }
 
 /// The most sectors that a bad-block log can have.

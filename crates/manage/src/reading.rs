@@ -70,10 +70,10 @@ pub enum ReadError {
         groups: String,
     },
     /// The array cannot be assembled.
-    #[error("cannot assemble the array: {source}\n{members}next: {next}")]
+    #[error("cannot assemble the array: {why}\n{members}next: {next}")]
     Refused {
         /// Why.
-        source: RefusedAssembly,
+        why: RefusedAssembly,
         /// A line for each member.
         members: String,
         /// What to do.
@@ -102,13 +102,13 @@ pub fn open_for_reading(
     if let Some(stranger) = judgement.strangers.first() {
         return Err(ReadError::Stranger { name: name(stranger) });
     }
-    let from = assemble_for_reading(array, &candidates, choices).map_err(|source| {
+    let from = assemble_for_reading(array, &candidates, choices).map_err(|why| {
         let mut members = String::new();
         for (index, verdict) in &array.members {
             let _ = writeln!(members, "  {}: {verdict}", name(index));
         }
-        let next = next_step(&source);
-        ReadError::Refused { source, members, next }
+        let next = next_step(&why);
+        ReadError::Refused { why, members, next }
     })?;
     let left_out = array.members.iter().filter(|(index, _)| !from.candidates.contains(index));
     let left_out = left_out.map(|(index, verdict)| format!("{}: {verdict}", name(index))).collect();
