@@ -39,9 +39,18 @@ pub struct Pool {
 pub struct Buffer {
     shared: Arc<Shared>,
     offset: usize,
-    class: usize,
+    source: Source,
     len: usize,
     loans: Loans,
+}
+
+/// Where the memory of a buffer goes in the end.
+#[derive(Clone)]
+enum Source {
+    /// To the pool, among the buffers of this class.
+    Class(usize),
+    /// To the buffer at `base`, which lent it.
+    Lender { base: usize, range: Range<usize> },
 }
 
 /// The parts of a buffer that are on loan.
@@ -181,7 +190,8 @@ impl Pool {
         let found = self.shared.lock().take(bytes);
         let (class, offset) = found.ok_or(PoolEmpty { bytes })?;
         let shared = Arc::clone(&self.shared);
-        Ok(Buffer { shared, offset, class, len: bytes, loans: Loans::default() })
+        let source = Source::Class(class);
+        Ok(Buffer { shared, offset, source, len: bytes, loans: Loans::default() })
     }
 
     /// How the pool is used.
@@ -336,6 +346,31 @@ impl Buffer {
         assert!(same && self.loans.remove(&loan.range), "a loan goes back to its buffer, whole");
     }
 
+    /// A buffer over the bytes of a loan, for somebody who lends parts on; to be made a loan again
+    /// by [`Buffer::into_loan`]. It may be aligned to less than a buffer of the pool.
+    #[must_use]
+    pub fn of_loan(loan: Loan) -> Self {
+        let Loan { shared, base, range } = loan;
+        let (offset, len) = (base + range.start, range.len());
+        let source = Source::Lender { base, range };
+        Self { shared, offset, source, len, loans: Loans::default() }
+    }
+
+    /// The loan that the buffer was made of.
+    ///
+    /// # Panics
+    /// When a part is on loan, or the buffer came from a pool: a mistake of the owner.
+    #[must_use]
+    pub fn into_loan(self) -> Loan {
+        assert!(self.loans.is_empty(), "a loan goes back whole");
+        match self.source.clone() {
+            Source::Lender { base, range } => {
+                Loan { shared: Arc::clone(&self.shared), base, range }
+            }
+            Source::Class(_) => panic!("a buffer of the pool is nobody's loan"),
+        }
+    }
+
     /// How many parts are on loan.
     #[must_use]
     pub const fn loans(&self) -> usize {
@@ -412,11 +447,12 @@ impl Loan {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        let Source::Class(class) = self.source else { return };
         let mut classes = self.shared.lock();
         if self.loans.is_empty() {
-            classes.free[self.class].push(self.offset);
+            classes.free[class].push(self.offset);
         } else {
-            classes.stats.classes[self.class].lost += 1;
+            classes.stats.classes[class].lost += 1;
         }
     }
 }

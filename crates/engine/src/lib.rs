@@ -9,11 +9,31 @@
 
 #![forbid(unsafe_code)]
 
+mod array;
 mod assembly;
 mod drive;
+mod gate;
+mod home;
+mod judge;
 pub mod judge_members;
+mod map;
+mod member;
+mod player;
+mod request;
+mod scratch;
 mod session;
+mod shard;
+mod sharding;
+mod slab;
+mod solve;
+mod window;
 
+pub use array::{Array, Control, Report, StartError};
 pub use assembly::{Assembly, MemberStart};
 pub use drive::{Config, Drive, HostError, HostRequest, HostWork, Reply};
+pub use home::Home;
+pub use map::MemberMap;
+pub use member::{Member, MemberState};
 pub use session::{Export, Finish, Session, SessionRequest};
+pub use shard::{Actions, Limits, Shard};
+pub use sharding::Sharding;

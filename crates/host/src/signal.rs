@@ -38,8 +38,9 @@ impl StopSignals {
             unsafe { libc::sigaddset(&raw mut set, signal) };
         }
         // SAFETY: both pointers are valid; the old mask is not wanted.
-        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) }
-        {
+        match unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut())
+        } {
             0 => Ok(Self { set }),
             error => Err(io::Error::from_raw_os_error(error)),
         }

@@ -1,0 +1,229 @@
+//! An array that is hosted in this process: its shards' threads, and the handle that feeds them.
+//!
+//! The one thing to understand: the handle is a home like those of the threads (see
+//! [`paritas_engine::Home`]). It cuts requests to shards and joins replies; the work is done
+//! elsewhere, so [`Drive::submit`] never waits.
+//!
+//! Stopping has two phases. After the first letter a thread lets nothing in and closes its
+//! connections, but goes on answering others; only when every thread is ready do they end, so that
+//! no part of a request is left with a thread that is gone.
+
+use crate::inbox::{Inbox, Letter, Mailbox};
+use crate::serve::{self, Limits, Listen, Peer, ServeError, Serving};
+use crate::worker::{self, Worker};
+use paritas_disk::{Disk, Facts, Pool};
+use paritas_engine::{
+    Array, Assembly, Config, Drive, Home, HostRequest, Reply, Session, StartError,
+};
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Requests of the handle that are with shards at once; more wait in the handle.
+const MOST_REQUESTS: u32 = 1024;
+
+/// An array that is hosted in this process.
+pub struct Hosted {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    home: Home,
+    /// Requests that found no place in the home.
+    backlog: VecDeque<HostRequest>,
+    /// Reused while a request is cut, and while replies come.
+    parts: Vec<(u16, HostRequest)>,
+    returned: Vec<Reply>,
+}
+
+/// What the threads of an array share.
+pub(crate) struct Shared {
+    pub(crate) array: Mutex<Array>,
+    pub(crate) inboxes: Vec<Inbox>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) pool: Pool,
+    /// Connections that are open, over all threads.
+    pub(crate) clients: AtomicUsize,
+    /// Threads that are ready to end.
+    pub(crate) ready_to_end: AtomicUsize,
+}
+
+/// An array that could not be hosted.
+#[derive(Debug, thiserror::Error)]
+pub enum HostingError {
+    /// The assembly cannot be run.
+    #[error(transparent)]
+    Array(#[from] StartError),
+    /// The system gave no thread or descriptor.
+    #[error("cannot start a thread for the array: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl Shared {
+    pub(crate) fn array(&self) -> MutexGuard<'_, Array> {
+        self.array.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn send_to_all(&self, letter: impl Fn() -> Letter) {
+        for inbox in &self.inboxes {
+            inbox.send(letter());
+        }
+    }
+}
+
+impl Hosted {
+    /// Starts `config.shards` threads for an array. Disk `i` is that of member `i`.
+    ///
+    /// # Errors
+    /// [`HostingError`]; then no thread is left.
+    pub fn start(
+        assembly: &Assembly,
+        disks: Vec<Arc<dyn Disk>>,
+        config: &Config,
+    ) -> Result<Self, HostingError> {
+        let shards = config.shards.max(1);
+        let facts: Vec<Facts> = disks.iter().map(|disk| disk.facts().clone()).collect();
+        let array = Array::new(assembly, &facts, shards)?;
+        let limits = paritas_engine::Limits::new(config, array.dimensions());
+        let pool = Pool::new(limits.payload_bytes(config)?);
+        let sharding = array.sharding();
+        let inboxes = (0..shards).map(|_| Inbox::new()).collect::<Result<_, _>>()?;
+        let engines: Vec<_> = (0..shards).map(|number| array.shard(number, &limits)).collect();
+        let shared = Arc::new(Shared {
+            array: Mutex::new(array),
+            inboxes,
+            mailbox: Mailbox::default(),
+            pool,
+            clients: AtomicUsize::new(0),
+            ready_to_end: AtomicUsize::new(0),
+        });
+        let mut hosted = Self {
+            home: Home::new(sharding, MOST_REQUESTS),
+            threads: Vec::new(),
+            backlog: VecDeque::new(),
+            parts: Vec::new(),
+            returned: Vec::new(),
+            shared: Arc::clone(&shared),
+        };
+        for (number, engine) in (0..).zip(engines) {
+            let start = worker::Start {
+                number,
+                engine,
+                sharding,
+                disks: disks.clone(),
+                shared: Arc::clone(&shared),
+            };
+            let name = format!("shard-{number}");
+            let thread = std::thread::Builder::new().name(name);
+            // Threads that run already are stopped when `hosted` is dropped.
+            hosted.threads.push(thread.spawn(move || Worker::new(start).run())?);
+        }
+        Ok(hosted)
+    }
+
+    /// Serves clients at `listen`, each with a session that `sessions` makes for it. The session's
+    /// export number 0 is this array; it has no other.
+    ///
+    /// # Errors
+    /// [`ServeError`] if nobody could connect there.
+    pub fn serve<F>(
+        &self,
+        listen: &Listen,
+        limits: Limits,
+        sessions: F,
+    ) -> Result<Serving, ServeError>
+    where
+        F: Fn(&Peer) -> Box<dyn Session> + Send + 'static,
+    {
+        serve::start(Arc::clone(&self.shared), listen, limits, Box::new(sessions))
+    }
+
+    /// The array, for a look at its members and counters. The threads wait when they have news
+    /// for it, so do not keep it long.
+    pub fn with_array<T>(&self, look: impl FnOnce(&Array) -> T) -> T {
+        look(&self.shared.array())
+    }
+
+    /// Ends what is under way, closes connections, and ends the threads.
+    pub fn stop(self) {
+        // Dropping does it.
+    }
+
+    fn send(&mut self, request: HostRequest) {
+        let mut parts = std::mem::take(&mut self.parts);
+        match self.home.take(0, request, &mut parts) {
+            Ok(()) => {
+                let home = u16::try_from(self.shared.inboxes.len()).unwrap_or(u16::MAX);
+                for (shard, part) in parts.drain(..) {
+                    if let Some(inbox) = self.shared.inboxes.get(usize::from(shard)) {
+                        inbox.send(Letter::Request(home, part));
+                    }
+                }
+            }
+            Err(request) => self.backlog.push_back(request),
+        }
+        self.parts = parts;
+    }
+
+    /// Joins the parts that have come back; whole replies go to the end of `replies`.
+    fn join(&mut self, replies: &mut Vec<Reply>) {
+        let mut returned = std::mem::take(&mut self.returned);
+        for reply in returned.drain(..) {
+            if let Some((_, reply)) = self.home.returned(reply) {
+                replies.push(reply);
+            }
+        }
+        self.returned = returned;
+        while self.home.room() > 0
+            && let Some(request) = self.backlog.pop_front()
+        {
+            self.send(request);
+        }
+    }
+}
+
+impl Drive for Hosted {
+    fn pool(&self) -> Pool {
+        self.shared.pool.clone()
+    }
+
+    fn submit(&mut self, request: HostRequest) {
+        if self.backlog.is_empty() {
+            self.send(request);
+        } else {
+            self.backlog.push_back(request);
+        }
+    }
+
+    fn wait(&mut self, replies: &mut Vec<Reply>) {
+        let before = replies.len();
+        self.shared.mailbox.take(&mut self.returned);
+        self.join(replies);
+        while replies.len() == before && self.in_flight() > 0 {
+            self.shared.mailbox.wait(&mut self.returned);
+            self.join(replies);
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.home.outstanding() + self.backlog.len()
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        self.shared.send_to_all(|| Letter::Stop);
+        // Threads that were never started are not waited for.
+        let missing = self.shared.inboxes.len() - self.threads.len();
+        worker::count_ready(&self.shared, missing);
+        for thread in self.threads.drain(..) {
+            // A thread that has panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosted").field("shards", &self.threads.len()).finish_non_exhaustive()
+    }
+}
