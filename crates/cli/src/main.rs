@@ -1,2 +1,62 @@
-//! The command `paritas`.
-fn main() {}
+//! The command `paritas`: arguments and printing, nothing else.
+//!
+//! Exit codes: 0 done, 1 failed and nothing changed, 2 the words were wrong; looking verbs end
+//! with mdadm's codes.
+
+mod args;
+mod bench;
+mod copy;
+mod generate;
+mod members;
+mod progress;
+mod serve;
+mod sink;
+
+use args::{Arguments, Bench, Verb};
+use clap::Parser;
+use std::process::ExitCode;
+
+const WELCOME: &str = "\
+paritas look PATH...         which arrays are on these files or disks, and what to do next
+paritas copy MEMBER... OUT   the content of an array into a file; nothing is written to members
+paritas quickstart           see it work, on files that come along";
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_env("PARITAS_LOG");
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Arguments::parse().verb) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("paritas: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Option<Verb>) -> anyhow::Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match verb {
+        None => {
+            anstream::println!("{WELCOME}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Verb::Copy(words)) => copy::copy(&words).map(done),
+        Some(Verb::Serve(words)) => serve::serve(&words).map(done),
+        Some(Verb::Bench(Bench::Parity(words))) => bench::parity(&words).map(done),
+        Some(Verb::Completions(words)) => {
+            generate::completions(&words);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Verb::Man(words)) => generate::man(&words).map(done),
+    }
+}
+
+/// Whether whoever read our output has gone (`paritas copy ... - | head`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,150 @@
+//! The words of the command line.
+//!
+//! The one thing to understand: a subcommand is an mdadm mode or action without its dashes, and
+//! each option keeps mdadm's spelling in that mode. Words are added, never changed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed, and nothing was changed; 2 the words were wrong (an option in the \
+wrong mode, say). `examine` of what is not a member ends with 1, as mdadm's does.";
+
+/// Linux software RAID (md) without the kernel driver.
+#[derive(Debug, Parser)]
+#[command(name = "paritas", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do; without it, how to begin.
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Copy the content of an array into a file, or to standard output.
+    ///
+    /// Members are opened read-only. The array may be degraded: what is missing is computed.
+    /// OUT has exactly the array's size, and what is all zero stays sparse.
+    #[command(
+        after_help = "Example:\n  paritas copy disk1.img disk2.img disk3.img array.img\n  paritas copy disk*.img - | zstd > array.zst"
+    )]
+    Copy(Copy),
+    /// Serve the content of an array over NBD, in the foreground.
+    ///
+    /// With --readonly and members: no service is needed, and nothing is written.
+    #[command(
+        after_help = "Example:\n  paritas serve --readonly disk*.img nbd+unix:///array?socket=/tmp/array.sock\n  nbdcopy 'nbd+unix:///array?socket=/tmp/array.sock' array.img"
+    )]
+    Serve(Serve),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  paritas completions bash > /etc/bash_completion.d/paritas")]
+    Completions(Completions),
+    /// Write the man pages into a directory.
+    #[command(after_help = "Example:\n  paritas man /usr/local/share/man/man1")]
+    Man(Man),
+}
+
+/// What only the user can decide when an array is read.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct ReadChoices {
+    /// How a raid0 of unequal members without a recorded layout was written: by kernels before
+    /// 3.14 (original) or since (alternate).
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) layout: Option<Raid0Layout>,
+    /// Read an array whose journal was not replayed as if it had none; newest writes are missing.
+    #[arg(long)]
+    pub(crate) without_journal: bool,
+}
+
+/// The two ways in which raid0 was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Raid0Layout {
+    /// Kernels before 3.14.
+    Original,
+    /// Kernels from 3.14 on.
+    Alternate,
+}
+
+/// Arguments of `copy`.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// Image files, block devices, FILE@pN, or FILE@OFFSET[+SIZE]; then the file to make, or `-`.
+    #[arg(required = true, num_args = 2.., value_names = ["MEMBER", "OUT"])]
+    pub(crate) words: Vec<String>,
+    /// Replace OUT if it exists.
+    #[arg(long)]
+    pub(crate) overwrite_out: bool,
+    /// Show no progress.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) choices: ReadChoices,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Members, then nbd+unix:///NAME?socket=PATH or nbd://ADDRESS[:PORT]/NAME.
+    #[arg(required = true, num_args = 2.., value_names = ["MEMBER", "URI"])]
+    pub(crate) words: Vec<String>,
+    /// Refuse writes and open members read-only.
+    #[arg(short = 'o', long)]
+    pub(crate) readonly: bool,
+    /// Threads (shards) that serve; 0 for one per processor.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) threads: u16,
+    #[command(flatten)]
+    pub(crate) choices: ReadChoices,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Parity kernels; without --op a table of all.
+    #[command(
+        after_help = "Example:\n  paritas bench parity --op pq --data 8 --block 64K --seconds 1 --json"
+    )]
+    Parity(BenchParity),
+}
+
+/// Arguments of `bench parity`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchParity {
+    /// The operation: xor, pq, recover2 or check.
+    #[arg(long)]
+    pub(crate) op: Option<String>,
+    /// How many data blocks.
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    pub(crate) data: usize,
+    /// Bytes of a block, with K or M.
+    #[arg(long, default_value = "64K", value_name = "SIZE")]
+    pub(crate) block: String,
+    /// Seconds of processor time for each figure.
+    #[arg(long, default_value_t = 1.0, value_name = "S")]
+    pub(crate) seconds: f64,
+    /// Use the kernel of this name only.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kernel: Option<String>,
+    /// Print JSON: one object, or a list of them.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The directory; it is made if it is not there.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
