@@ -9,6 +9,11 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
+pub mod bad_blocks;
+pub mod bitmap;
 pub mod copy;
+pub mod dump;
 pub mod gather;
+pub mod query;
 pub mod reading;
+pub mod restore;

@@ -1,0 +1,12 @@
+//! The verbs that read and copy metadata, beside the real mdadm: the same text, the same exit code,
+//! the same bytes.
+//!
+//! The one thing to understand: every case is an image that is written to a file for mdadm and kept
+//! in memory for us, so that both see the same bytes.
+
+mod bad_blocks;
+mod bitmap;
+mod dump;
+mod query;
+mod restore;
+mod support;
