@@ -105,6 +105,9 @@ impl ExamineBadBlocksError {
 /// [`ExamineBadBlocksError`].
 pub fn examine_bad_blocks(found: &Found) -> Result<Report, ExamineBadBlocksError> {
     let name = found.word.clone();
+    if let Some(fault) = found.doubt().cloned() {
+        return Err(ExamineBadBlocksError::Unreadable { name, fault });
+    }
     let superblock = match found.superblock() {
         None => return Err(ExamineBadBlocksError::NoSuperblock(name)),
         Some(Superblock::V090(_)) => return Err(ExamineBadBlocksError::Unsupported(name)),

@@ -153,6 +153,9 @@ pub(crate) fn read(disk: &dyn Disk, range: SectorRange) -> Result<Vec<u8>, Fault
 pub(crate) fn metadata(member: &Found) -> Result<Vec<SectorRange>, DumpError> {
     let name = || member.word.clone();
     let size = member.disk.facts().sectors;
+    if let Some(fault) = member.doubt().cloned() {
+        return Err(DumpError::Unreadable { name: name(), fault });
+    }
     let superblock = member.superblock().ok_or_else(|| DumpError::NoMetadata(name()))?;
     let on_device = |what: &'static str, start: Option<Sector>, len: Sectors| {
         let range = start.map(|start| start.range(len));

@@ -114,6 +114,14 @@ impl Found {
         superblock::choose(&self.superblocks)
     }
 
+    /// Why it is not known whether this is a member: no superblock was found, and a place where one
+    /// may stand cannot be read.
+    #[must_use]
+    pub fn doubt(&self) -> Option<&Fault> {
+        let (_, fault) = self.unreadable.first()?;
+        self.superblock().is_none().then_some(fault)
+    }
+
     /// The bad-block log that belongs to `superblock`; `None` if it says that there is none or that
     /// it is empty.
     ///

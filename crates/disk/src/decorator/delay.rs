@@ -92,6 +92,10 @@ impl Disk for DelayDisk {
         self.under.write_zeroes(at, sectors)
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        self.under.tail()
+    }
+
     fn hole(&self, at: Sector) -> Hole {
         self.under.hole(at)
     }

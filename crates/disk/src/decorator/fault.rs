@@ -208,6 +208,10 @@ impl Disk for FaultDisk {
         self.under.write_zeroes(at, sectors)
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        self.under.tail()
+    }
+
     fn may_wait(&self) -> bool {
         self.under.may_wait()
     }

@@ -153,6 +153,10 @@ impl Disk for OverlayDisk {
         Ok(())
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        self.base.tail()
+    }
+
     fn may_wait(&self) -> bool {
         self.base.may_wait() || self.top.may_wait()
     }

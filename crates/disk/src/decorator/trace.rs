@@ -124,6 +124,10 @@ impl Disk for TraceDisk {
         self.note(Operation::WriteZeroes, at.range(sectors), self.under.write_zeroes(at, sectors))
     }
 
+    fn tail(&self) -> Result<Vec<u8>, Fault> {
+        self.under.tail()
+    }
+
     fn may_wait(&self) -> bool {
         self.under.may_wait()
     }

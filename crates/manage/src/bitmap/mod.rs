@@ -158,6 +158,9 @@ impl Report {
 /// [`ExamineBitmapError`] if there is none, or nothing of it can be shown.
 pub fn examine_bitmap(found: &Found) -> Result<Report, ExamineBitmapError> {
     let name = found.word.clone();
+    if let Some(fault) = found.doubt().cloned() {
+        return Err(ExamineBitmapError::Unreadable { name, fault });
+    }
     let (source, start) = match found.superblock() {
         None => (Source::File, Sector::ZERO),
         Some(superblock) => {

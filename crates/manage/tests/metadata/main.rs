@@ -7,6 +7,7 @@
 mod bad_blocks;
 mod bitmap;
 mod dump;
+mod hostile;
 mod query;
 mod restore;
 mod support;
