@@ -403,6 +403,9 @@ impl Drop for Ring {
             self.hand_over(1, None);
             self.reap();
         }
+        // The kernel takes a ring apart some time after it is closed; its files must be closed,
+        // and their locks gone, when we are. Nothing is registered if this fails.
+        let _ = self.ring.submitter().unregister_files();
     }
 }
 

@@ -207,6 +207,9 @@ fn result_of(
     let memory = if bytes == 0 { IoMemory::None } else { IoMemory::Own(loan) };
     driver.submit(Io { memory, ..request });
     let done = all_done(driver).pop().expect("reported");
+    if let IoMemory::Own(loan) = done.memory {
+        buffer.take_back(loan);
+    }
     done.result.map_err(|fault| fault.kind)
 }
 
@@ -323,6 +326,20 @@ fn dropping_waits(name: &str) {
     }
 }
 
+/// A lock goes with the last user of a file, and a driver that is gone uses none.
+fn locks_go_with_a_driver(name: &str) {
+    let pool = Pool::new(0);
+    let image = Image::new(None, &pattern(1 << 20, 2));
+    for _ in 0..20 {
+        let Some(mut driver) = driver(name, &pool) else { return };
+        let disk = driver.attach(image.open(Access::Read));
+        let read = io(1, disk, Operation::Read, 0, 8);
+        assert_eq!(result_of(driver.as_mut(), &pool, read, 4096), Ok(()));
+        drop(driver);
+        drop(image.open(Access::Write));
+    }
+}
+
 /// A thread that waits for other things too hears of completions.
 fn waiting_elsewhere(name: &str) {
     let pool = Pool::new(8 << 20);
@@ -385,6 +402,11 @@ macro_rules! suite {
             #[test]
             fn dropping_a_driver_waits_for_what_is_under_way() {
                 super::dropping_waits(NAME);
+            }
+
+            #[test]
+            fn a_driver_that_is_gone_holds_no_lock() {
+                super::locks_go_with_a_driver(NAME);
             }
 
             #[test]
