@@ -6,7 +6,9 @@
 //!
 //! Deliberately absent: waiting. A request that blocks here blocks its thread.
 
-use crate::{Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, Io, Operation, Wait};
+use crate::{
+    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, Io, IoMemory, Operation, Wait,
+};
 use paritas_units::Sector;
 use std::sync::Arc;
 
@@ -84,6 +86,11 @@ fn bytes_of(io: &Io) -> Result<usize, Fault> {
 }
 
 fn read(disk: &dyn Disk, io: &mut Io) -> Result<(), Fault> {
+    if let IoMemory::Own(loan) = &mut io.memory
+        && u64::try_from(loan.len()).ok() == io.sectors.bytes()
+    {
+        return disk.read(io.at, loan.bytes_mut());
+    }
     let bytes = bytes_of(io)?;
     if bytes > 0 && !io.memory.is_exclusive() {
         return Err(Fault { kind: FaultKind::Invalid, at: io.at });
@@ -103,6 +110,11 @@ fn read(disk: &dyn Disk, io: &mut Io) -> Result<(), Fault> {
 }
 
 fn write(disk: &dyn Disk, io: &Io, durable: bool) -> Result<(), Fault> {
+    if let IoMemory::Own(loan) = &io.memory
+        && u64::try_from(loan.len()).ok() == io.sectors.bytes()
+    {
+        return disk.write(io.at, loan.bytes(), durable);
+    }
     let bytes = bytes_of(io)?;
     if !io.memory.is_in_whole_sectors(bytes) {
         let mut bounce = Vec::with_capacity(bytes);

@@ -2,7 +2,9 @@
 
 use crate::region::Slices;
 use crate::{Fault, IoMemory};
-use paritas_units::SECTOR_BYTES;
+
+/// Bytes of a sector.
+const SECTOR: usize = 512;
 
 /// The bytes of [`IoMemory`], piece by piece.
 enum Pieces<'m> {
@@ -84,18 +86,15 @@ impl IoMemory {
     /// Whether each piece of the first `bytes` bytes is whole sectors.
     #[must_use]
     pub fn is_in_whole_sectors(&self, bytes: usize) -> bool {
-        self.is_aligned(bytes, 1, SECTOR_BYTES)
+        self.slices(bytes).all(|slice| slice.len() % SECTOR == 0)
     }
 
-    /// Whether each piece of the first `bytes` bytes begins at a multiple of `address` and has a
-    /// multiple of `length` bytes.
+    /// Whether each piece of the first `bytes` bytes begins at a multiple of `alignment`, a power
+    /// of two, and has a multiple of so many bytes.
     #[must_use]
-    pub fn is_aligned(&self, bytes: usize, address: u64, length: u64) -> bool {
-        self.slices(bytes).all(|slice| {
-            let start = u64::try_from(slice.as_ptr().addr()).unwrap_or(1);
-            let len = u64::try_from(slice.len()).unwrap_or(1);
-            start.is_multiple_of(address) && len.is_multiple_of(length)
-        })
+    pub fn is_aligned(&self, bytes: usize, alignment: usize) -> bool {
+        let mask = alignment.wrapping_sub(1);
+        self.slices(bytes).all(|slice| (slice.as_ptr().addr() | slice.len()) & mask == 0)
     }
 
     /// Copies `from` into the memory, as far as either reaches.

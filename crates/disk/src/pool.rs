@@ -40,32 +40,40 @@ pub struct Buffer {
     shared: Arc<Shared>,
     offset: usize,
     source: Source,
-    len: usize,
+    len: u32,
     loans: Loans,
 }
 
 /// Where the memory of a buffer goes in the end.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 enum Source {
     /// To the pool, among the buffers of this class.
-    Class(usize),
+    Class(u32),
     /// To the buffer at `base`, which lent it.
-    Lender { base: usize, range: Range<usize> },
+    Lender { base: usize, run: Run },
 }
 
 /// The parts of a buffer that are on loan.
 #[derive(Default)]
 struct Loans {
-    few: [Range<usize>; 4],
-    count: usize,
-    more: Vec<Range<usize>>,
+    few: [Run; 4],
+    count: u32,
+    more: Vec<Run>,
+}
+
+/// Bytes of a buffer. No buffer is longer than 32 bits count, and handles travel far: each word
+/// less is worth it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Run {
+    start: u32,
+    end: u32,
 }
 
 /// Part of a buffer, handed to an operation that is under way.
 pub struct Loan {
     shared: Arc<Shared>,
     base: usize,
-    range: Range<usize>,
+    run: Run,
 }
 
 /// No buffer of the wanted size is free now.
@@ -189,9 +197,10 @@ impl Pool {
     pub fn take(&self, bytes: usize) -> Result<Buffer, PoolEmpty> {
         let found = self.shared.lock().take(bytes);
         let (class, offset) = found.ok_or(PoolEmpty { bytes })?;
+        let len = u32::try_from(bytes).map_err(|_| PoolEmpty { bytes })?;
         let shared = Arc::clone(&self.shared);
         let source = Source::Class(class);
-        Ok(Buffer { shared, offset, source, len: bytes, loans: Loans::default() })
+        Ok(Buffer { shared, offset, source, len, loans: Loans::default() })
     }
 
     /// How the pool is used.
@@ -216,14 +225,14 @@ impl Shared {
 impl Classes {
     /// The class and offset of a free buffer of at least `bytes`, from the smallest class that has
     /// one.
-    fn take(&mut self, bytes: usize) -> Option<(usize, usize)> {
+    fn take(&mut self, bytes: usize) -> Option<(u32, usize)> {
         for (class, offsets) in self.free.iter_mut().enumerate() {
             if CLASSES[class] >= bytes
                 && let Some(offset) = offsets.pop()
             {
                 let stats = &mut self.stats.classes[class];
                 stats.least_free = stats.least_free.min(offsets.len());
-                return Some((class, offset));
+                return Some((u32::try_from(class).ok()?, offset));
             }
         }
         self.stats.refusals += 1;
@@ -241,50 +250,71 @@ impl Classes {
 
 impl Loans {
     /// Notes a loan, if it shares no byte with another.
-    fn add(&mut self, range: Range<usize>) -> bool {
-        let (start, end) = (range.start, range.end);
-        let is_free = |loan: &Range<usize>| loan.end <= start || end <= loan.start;
-        if !self.few.iter().take(self.count).all(is_free) || !self.more.iter().all(is_free) {
+    fn add(&mut self, run: Run) -> bool {
+        let is_free = |loan: &Run| loan.end <= run.start || run.end <= loan.start;
+        if !self.few().iter().all(is_free) || !self.more.iter().all(is_free) {
             return false;
         }
-        match self.few.get_mut(self.count) {
+        match self.few.get_mut(wide(self.count)) {
             Some(place) => {
-                *place = range;
+                *place = run;
                 self.count += 1;
             }
-            None => self.more.push(range),
+            None => self.more.push(run),
         }
         true
     }
 
     /// Strikes a loan, if it is one.
-    fn remove(&mut self, range: &Range<usize>) -> bool {
-        if let Some(found) = self.more.iter().position(|loan| loan == range) {
+    fn remove(&mut self, run: Run) -> bool {
+        if let Some(found) = self.more.iter().position(|loan| *loan == run) {
             self.more.swap_remove(found);
             return true;
         }
-        let found = self.few.iter().take(self.count).position(|loan| loan == range);
+        let found = self.few().iter().position(|loan| *loan == run);
         if let Some(found) = found {
             self.count -= 1;
-            self.few.swap(found, self.count);
+            self.few.swap(found, wide(self.count));
         }
         found.is_some()
     }
 
-    const fn len(&self) -> usize {
-        self.count + self.more.len()
+    fn few(&self) -> &[Run] {
+        self.few.get(..wide(self.count)).unwrap_or(&self.few)
+    }
+
+    fn len(&self) -> usize {
+        wide(self.count) + self.more.len()
     }
 
     const fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.count == 0 && self.more.is_empty()
     }
+}
+
+impl Run {
+    /// The run of a range, if it lies in `len` bytes.
+    fn of(range: &Range<usize>, len: u32) -> Option<Self> {
+        let (start, end) = (u32::try_from(range.start).ok()?, u32::try_from(range.end).ok()?);
+        (start <= end && end <= len).then_some(Self { start, end })
+    }
+
+    const fn len(self) -> usize {
+        wide(self.end - self.start)
+    }
+}
+
+/// A number of bytes as an index.
+const fn wide(bytes: u32) -> usize {
+    const { assert!(usize::BITS >= u32::BITS, "buffers are shorter than the address space") };
+    bytes as usize
 }
 
 impl Buffer {
     /// Bytes in the buffer.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len
+        wide(self.len)
     }
 
     /// Whether the buffer has no bytes.
@@ -304,7 +334,10 @@ impl Buffer {
         // SAFETY: the range lies in the arena, was initialised with it, belongs to this buffer
         // alone, and nothing is on loan.
         unsafe {
-            std::slice::from_raw_parts(self.shared.arena.start.as_ptr().add(self.offset), self.len)
+            std::slice::from_raw_parts(
+                self.shared.arena.start.as_ptr().add(self.offset),
+                self.len(),
+            )
         }
     }
 
@@ -320,7 +353,7 @@ impl Buffer {
         unsafe {
             std::slice::from_raw_parts_mut(
                 self.shared.arena.start.as_ptr().add(self.offset),
-                self.len,
+                self.len(),
             )
         }
     }
@@ -332,9 +365,9 @@ impl Buffer {
     /// owner.
     #[must_use]
     pub fn lend(&mut self, range: Range<usize>) -> Loan {
-        assert!(range.start <= range.end && range.end <= self.len, "a loan lies in its buffer");
-        assert!(self.loans.add(range.clone()), "the loans of a buffer do not overlap");
-        Loan { shared: Arc::clone(&self.shared), base: self.offset, range }
+        let run = Run::of(&range, self.len).expect("a loan lies in its buffer");
+        assert!(self.loans.add(run), "the loans of a buffer do not overlap");
+        Loan { shared: Arc::clone(&self.shared), base: self.offset, run }
     }
 
     /// Takes a loan back.
@@ -343,16 +376,16 @@ impl Buffer {
     /// When the loan is another buffer's, or only a part of one.
     pub fn take_back(&mut self, loan: Loan) {
         let same = Arc::ptr_eq(&self.shared, &loan.shared) && self.offset == loan.base;
-        assert!(same && self.loans.remove(&loan.range), "a loan goes back to its buffer, whole");
+        assert!(same && self.loans.remove(loan.run), "a loan goes back to its buffer, whole");
     }
 
     /// A buffer over the bytes of a loan, for somebody who lends parts on; to be made a loan again
     /// by [`Buffer::into_loan`]. It may be aligned to less than a buffer of the pool.
     #[must_use]
     pub fn of_loan(loan: Loan) -> Self {
-        let Loan { shared, base, range } = loan;
-        let (offset, len) = (base + range.start, range.len());
-        let source = Source::Lender { base, range };
+        let Loan { shared, base, run } = loan;
+        let (offset, len) = (base + wide(run.start), run.end - run.start);
+        let source = Source::Lender { base, run };
         Self { shared, offset, source, len, loans: Loans::default() }
     }
 
@@ -363,17 +396,15 @@ impl Buffer {
     #[must_use]
     pub fn into_loan(self) -> Loan {
         assert!(self.loans.is_empty(), "a loan goes back whole");
-        match self.source.clone() {
-            Source::Lender { base, range } => {
-                Loan { shared: Arc::clone(&self.shared), base, range }
-            }
+        match self.source {
+            Source::Lender { base, run } => Loan { shared: Arc::clone(&self.shared), base, run },
             Source::Class(_) => panic!("a buffer of the pool is nobody's loan"),
         }
     }
 
     /// How many parts are on loan.
     #[must_use]
-    pub const fn loans(&self) -> usize {
+    pub fn loans(&self) -> usize {
         self.loans.len()
     }
 }
@@ -381,20 +412,20 @@ impl Buffer {
 impl Loan {
     /// Bytes in the loan.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.range.len()
+    pub const fn len(&self) -> usize {
+        self.run.len()
     }
 
     /// Whether the loan has no bytes.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.range.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.run.len() == 0
     }
 
     /// Where the loan lies in its buffer.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
-        self.range.clone()
+        wide(self.run.start)..wide(self.run.end)
     }
 
     /// The bytes.
@@ -402,7 +433,7 @@ impl Loan {
     #[expect(unsafe_code, reason = "the pool's memory is reached through raw addresses")]
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: the range lies in the arena and is this loan's alone (invariants 1 and 2).
-        unsafe { std::slice::from_raw_parts(self.address(), self.range.len()) }
+        unsafe { std::slice::from_raw_parts(self.address(), self.len()) }
     }
 
     /// The bytes, to be changed.
@@ -410,7 +441,7 @@ impl Loan {
     #[expect(unsafe_code, reason = "the pool's memory is reached through raw addresses")]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `bytes`, and we hold the loan exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.address(), self.range.len()) }
+        unsafe { std::slice::from_raw_parts_mut(self.address(), self.len()) }
     }
 
     /// Cuts the loan in two: this one keeps the first `at` bytes, the rest is returned.
@@ -419,11 +450,11 @@ impl Loan {
     /// When there are not so many bytes: a mistake of the owner.
     #[must_use]
     pub fn split_off(&mut self, at: usize) -> Self {
-        assert!(at <= self.len(), "a loan is cut within its bytes");
-        let middle = self.range.start + at;
-        let rest = middle..self.range.end;
-        self.range.end = middle;
-        Self { shared: Arc::clone(&self.shared), base: self.base, range: rest }
+        let at = u32::try_from(at).ok().filter(|at| *at <= self.run.end - self.run.start);
+        let middle = self.run.start + at.expect("a loan is cut within its bytes");
+        let rest = Run { start: middle, end: self.run.end };
+        self.run.end = middle;
+        Self { shared: Arc::clone(&self.shared), base: self.base, run: rest }
     }
 
     /// Joins the part that follows this one to it.
@@ -432,8 +463,8 @@ impl Loan {
     /// When it does not follow, or is another buffer's: a mistake of the owner.
     pub fn join(&mut self, next: Self) {
         let same = Arc::ptr_eq(&self.shared, &next.shared) && self.base == next.base;
-        assert!(same && self.range.end == next.range.start, "parts of one loan are joined");
-        self.range.end = next.range.end;
+        assert!(same && self.run.end == next.run.start, "parts of one loan are joined");
+        self.run.end = next.run.end;
     }
 
     /// The address, for the kernel.
@@ -441,7 +472,7 @@ impl Loan {
     #[expect(unsafe_code, reason = "the pool's memory is reached through raw addresses")]
     pub fn address(&self) -> *mut u8 {
         // SAFETY: the sum lies in the arena, since the range lies in the buffer.
-        unsafe { self.shared.arena.start.as_ptr().add(self.base + self.range.start) }
+        unsafe { self.shared.arena.start.as_ptr().add(self.base + wide(self.run.start)) }
     }
 }
 
@@ -450,9 +481,9 @@ impl Drop for Buffer {
         let Source::Class(class) = self.source else { return };
         let mut classes = self.shared.lock();
         if self.loans.is_empty() {
-            classes.free[class].push(self.offset);
+            classes.free[wide(class)].push(self.offset);
         } else {
-            classes.stats.classes[class].lost += 1;
+            classes.stats.classes[wide(class)].lost += 1;
         }
     }
 }
@@ -471,6 +502,6 @@ impl fmt::Debug for Buffer {
 
 impl fmt::Debug for Loan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Loan({:?})", self.range)
+        write!(f, "Loan({:?})", self.range())
     }
 }

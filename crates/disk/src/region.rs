@@ -11,6 +11,7 @@ mod client;
 mod clients;
 mod context;
 mod cursor;
+mod lone;
 mod source;
 
 pub use client::{Client, MOST_REGIONS, RESERVE, Refused, Why};

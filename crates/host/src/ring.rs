@@ -163,7 +163,7 @@ impl Ring {
         let may = if writes { !facts.is_read_only } else { io.memory.is_exclusive() };
         let is_aligned = file.alignment == 1
             || ((at | bytes).is_multiple_of(file.alignment)
-                && io.memory.is_aligned(len, file.alignment, file.alignment));
+                && io.memory.is_aligned(len, usize::try_from(file.alignment).unwrap_or(1)));
         (fits && may && is_aligned).then_some(file)
     }
 

@@ -13,8 +13,9 @@
 //! descriptor to metadata, if there is more than one.
 
 use super::context::Context;
-use super::{Memory, Notice, Request};
-use crate::{Done, Driver, Operation, Priority, Reserve};
+use super::lone::{Lone, is_lone};
+use super::{Memory, Notice, Regions, Request};
+use crate::{Done, Driver, Io, IoMemory, Operation, Priority, Reserve};
 use paritas_units::Sectors;
 use std::collections::VecDeque;
 
@@ -25,7 +26,8 @@ pub const MOST_REGIONS: usize = 64;
 #[doc(alias("reserved_bio_based_ios", "MIN_IOS"))]
 pub const RESERVE: u32 = 16;
 
-/// How a tag is laid out: client, context, region, number of the request within the context.
+/// How a tag is laid out: client, context, region, number of the request within the context. The
+/// number of a lone request is zero; those of others begin at 1.
 const NUMBER_BITS: u32 = 26;
 const REGION_BITS: u32 = 6;
 const CONTEXT_BITS: u32 = 24;
@@ -36,6 +38,8 @@ const CONTEXT_BITS: u32 = 24;
 pub struct Client {
     number: u8,
     contexts: Vec<Context>,
+    /// In place of the context of the same number.
+    lone: Vec<Lone>,
     free: Vec<u32>,
     context_reserve: Reserve,
     descriptors: Reserve,
@@ -92,6 +96,7 @@ impl Client {
         Self {
             number,
             contexts: (0..reserve).map(|_| Context::idle()).collect(),
+            lone: (0..reserve).map(|_| Lone::default()).collect(),
             free: (0..reserve).rev().collect(),
             context_reserve: Reserve::new(reserve),
             descriptors: Reserve::new(reserve),
@@ -134,10 +139,16 @@ impl Client {
         };
         let index = field(NUMBER_BITS + REGION_BITS, CONTEXT_BITS);
         let (region, number) = (field(NUMBER_BITS, REGION_BITS), field(0, NUMBER_BITS));
-        let Some(context) = self.contexts.get_mut(index_of(index)) else { return };
-        context.ended(region, number, done.result.err().map(|fault| fault.kind), done.memory);
         self.descriptors.give_back();
-        self.settle(index);
+        if number == 0 {
+            let Some(lone) = self.lone.get(index_of(index)) else { return };
+            self.notices.push(lone.notice(done));
+            self.free.push(index);
+            self.context_reserve.give_back();
+        } else if let Some(context) = self.contexts.get_mut(index_of(index)) {
+            context.ended(region, number, done.result.err().map(|fault| fault.kind), done.memory);
+            self.settle(index);
+        }
         self.go_on(driver);
     }
 
@@ -161,10 +172,34 @@ impl Client {
 
     fn begin(&mut self, driver: &mut dyn Driver, request: Request) {
         let index = self.free.pop().expect("the reserve counts the free contexts");
-        if let Some(context) = self.contexts.get_mut(index_of(index)) {
-            *context = Context::new(request);
+        match request {
+            Request {
+                tag: own_tag,
+                operation,
+                regions: Regions::One(region),
+                memory: Memory::Contiguous(loan),
+                priority,
+            } if is_lone(&region, &loan, operation, driver) && self.descriptors.take(priority) => {
+                if let Some(lone) = self.lone.get_mut(index_of(index)) {
+                    *lone = Lone { tag: own_tag, is_read: operation == Operation::Read };
+                }
+                driver.submit(Io {
+                    tag: tag(self.number, index, 0, 0),
+                    disk: region.disk,
+                    operation,
+                    at: region.at,
+                    sectors: region.count,
+                    memory: IoMemory::Own(loan),
+                    priority,
+                });
+            }
+            request => {
+                if let Some(context) = self.contexts.get_mut(index_of(index)) {
+                    *context = Context::new(request);
+                }
+                self.issue(driver, index);
+            }
         }
-        self.issue(driver, index);
     }
 
     /// Makes requests to disks until the context has made all of its own or no descriptor is free.
@@ -179,10 +214,7 @@ impl Client {
                 self.descriptors.give_back();
                 break;
             };
-            driver.submit(crate::Io {
-                tag: tag(self.number, index, part.region, part.number),
-                ..part.io
-            });
+            driver.submit(Io { tag: tag(self.number, index, part.region, part.number), ..part.io });
         }
         context.all_made();
         self.settle(index);

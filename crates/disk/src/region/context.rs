@@ -113,7 +113,7 @@ impl Context {
             }
         };
         let (sectors, memory) = match self.operation {
-            Operation::Read | Operation::Write { .. } => self.take(region, most),
+            Operation::Read | Operation::Write { .. } => self.take(most),
             _ => (most, IoMemory::None),
         };
         let part = self.part(region, self.operation, Sectors(sectors), memory);
@@ -142,16 +142,8 @@ impl Context {
     }
 
     /// Takes memory for at most `most` sectors: as many as lie in [`MOST_SLICES`] slices.
-    fn take(&mut self, region: Region, most: u64) -> (u64, IoMemory) {
-        let is_lone =
-            self.done == 0 && most == region.count.0 && matches!(self.regions, Regions::One(_));
-        if let Source::Kept(memory) = &self.source {
-            if is_lone
-                && let Memory::Contiguous(loan) = memory
-                && region.count.bytes() == u64::try_from(loan.len()).ok()
-            {
-                return (most, self.source.take_whole());
-            }
+    fn take(&mut self, most: u64) -> (u64, IoMemory) {
+        if let Source::Kept(_) = &self.source {
             if self.operation == Operation::Read {
                 self.source.cut();
             } else {

@@ -1,8 +1,8 @@
 //! Where the memory of a request is while parts of it are out with a driver.
 //!
-//! States: *kept* (no part is out: no memory is needed, or none has been taken yet), *whole* (one
-//! request to a disk has all of it), *shared* (writes read parts of it at once), *pieces* (a read
-//! was cut, so each piece is out alone). From each of them [`Source::finish`] leads back to the
+//! States: *kept* (no part is out: no memory is needed, or none has been taken yet), *shared*
+//! (writes read parts of it at once), *pieces* (a read was cut, so each piece is out alone). From
+//! each of them [`Source::finish`] leads back to the
 //! memory as it came.
 //!
 //! Invariant: the pieces, in the order of their numbers, are the loans as they came, so that they
@@ -17,9 +17,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) enum Source {
     Kept(Memory),
-    Whole,
     Shared(Arc<Memory>),
-    Pieces(Pieces),
+    Pieces(Box<Pieces>),
 }
 
 /// Which kind of memory the pieces are cut from.
@@ -42,17 +41,6 @@ pub(super) struct Pieces {
 }
 
 impl Source {
-    /// The source of one read or write that takes all of a contiguous loan.
-    pub(super) fn take_whole(&mut self) -> IoMemory {
-        match std::mem::replace(self, Self::Whole) {
-            Self::Kept(Memory::Contiguous(loan)) => IoMemory::Own(loan),
-            other => {
-                *self = other;
-                IoMemory::None
-            }
-        }
-    }
-
     /// Lets several writes read from the memory at once.
     pub(super) fn share(&mut self) {
         if let Self::Kept(memory) = self {
@@ -63,7 +51,8 @@ impl Source {
     /// Lets several reads fill the memory, each its own piece.
     pub(super) fn cut(&mut self) {
         if let Self::Kept(memory) = self {
-            *self = Self::Pieces(Pieces::new(std::mem::replace(memory, Memory::None)));
+            let memory = std::mem::replace(memory, Memory::None);
+            *self = Self::Pieces(Box::new(Pieces::new(memory)));
         }
     }
 
@@ -73,7 +62,7 @@ impl Source {
         match self {
             Self::Shared(memory) => IoMemory::Part { memory: Arc::clone(memory), skip },
             Self::Pieces(pieces) => pieces.take(usize::try_from(bytes).unwrap_or(usize::MAX)),
-            Self::Kept(_) | Self::Whole => IoMemory::None,
+            Self::Kept(_) => IoMemory::None,
         }
     }
 
@@ -85,14 +74,13 @@ impl Source {
         match self {
             Self::Shared(memory) => sum(&mut memory.slices(skip).map(<[u8]>::len)),
             Self::Pieces(pieces) => sum(&mut pieces.untaken.iter().map(Loan::len)),
-            Self::Kept(_) | Self::Whole => 0,
+            Self::Kept(_) => 0,
         }
     }
 
     /// Takes back what a request to a disk had.
     pub(super) fn give_back(&mut self, number: u32, memory: IoMemory) {
         match (&mut *self, memory) {
-            (Self::Whole, IoMemory::Own(loan)) => *self = Self::Kept(Memory::Contiguous(loan)),
             (Self::Pieces(pieces), IoMemory::Own(loan)) => pieces.back.push((number, loan)),
             (Self::Pieces(pieces), IoMemory::Vectors(loans)) => {
                 pieces.back.extend(loans.into_iter().map(|loan| (number, loan)));
@@ -105,7 +93,6 @@ impl Source {
     pub(super) fn finish(&mut self) -> Memory {
         match std::mem::replace(self, Self::Kept(Memory::None)) {
             Self::Kept(memory) => memory,
-            Self::Whole => Memory::None,
             Self::Shared(memory) => {
                 Arc::into_inner(memory).expect("a driver drops its handle before it reports")
             }
