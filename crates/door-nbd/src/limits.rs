@@ -43,7 +43,7 @@ pub const STAGING_BESIDE_PAYLOAD: usize = 16 << 10;
 /// From this length on a write is long.
 pub const LONG_WRITE: u32 = 64 << 10;
 /// Slices given to one send.
-pub const SLICES: usize = 512;
+pub const SLICES: usize = 128;
 
 /// Payload that one client may have under way with a pool of `pool_bytes`.
 #[must_use]
