@@ -2,6 +2,7 @@
 //!
 //! A client that is not installed is a failure that names its package.
 
+mod hosted;
 mod server;
 
 use serde_json::Value;
