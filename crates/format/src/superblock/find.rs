@@ -4,8 +4,11 @@
 //! wiped, or that of a partition which ends where the disk ends), so all places are read and
 //! [`choose`] takes the latest made, as mdadm does.
 
-use super::{Place, SUPERBLOCK_BYTES, Superblock, Timestamp, Version, v1, v090};
+use super::{Place, SUPERBLOCK_BYTES, Superblock, Version, v1, v090};
 use paritas_units::{Sector, Sectors};
+
+/// No 1.x superblock is looked for on a device that is shorter.
+const LEAST_DEVICE: Sectors = Sectors(24);
 
 impl Version {
     /// Where a superblock of this format stands on a device; `None` if the device is too short.
@@ -14,6 +17,7 @@ impl Version {
     pub fn sector_on(self, device: Sectors) -> Option<Sector> {
         let at = match self {
             Self::V0_90 => v090::sector_of(device),
+            _ if device < LEAST_DEVICE => None,
             _ => v1::sector_of(self, device),
         }?;
         (at.0.checked_add(8)? <= device.0).then_some(at)
@@ -55,18 +59,21 @@ pub fn find<E>(
     search
 }
 
-/// The superblock that counts where there are several: the one whose array was made last.
+/// The superblock that counts where there are several: the one whose array was made last. Among
+/// 1.x superblocks the whole time counts, first of all its microseconds since they are the upper
+/// bits; against 0.90 only seconds. Where times are equal, the order is 0.90, 1.0, 1.1, 1.2.
 ///
 /// A superblock that says it is elsewhere is passed over, as it is for mdadm. Byte-swapped ones
 /// are considered: filter them out to see what mdadm sees.
 pub fn choose<'a>(found: impl IntoIterator<Item = &'a Superblock>) -> Option<&'a Superblock> {
     let is_here = |sb: &&Superblock| sb.super_offset() == sb.place().at;
-    let made = |sb: &Superblock| Timestamp { micros: 0, ..sb.ctime() };
-    let mut best: Option<&Superblock> = None;
-    for sb in found.into_iter().filter(is_here) {
-        if best.is_none_or(|best| made(best) < made(sb)) {
-            best = Some(sb);
-        }
-    }
-    best
+    let mut found: Vec<&Superblock> = found.into_iter().filter(is_here).collect();
+    found.sort_by_key(|sb| sb.version());
+    let (old, new): (Vec<_>, Vec<_>) = found.into_iter().partition(|sb| !sb.version().is_v1());
+    let latest = |all: Vec<&'a Superblock>, made: fn(&Superblock) -> u64| {
+        all.into_iter().reduce(|best, sb| if made(sb) > made(best) { sb } else { best })
+    };
+    let seconds = |sb: &Superblock| sb.ctime().seconds;
+    let best = [latest(old, seconds), latest(new, |sb| sb.ctime().raw())];
+    latest(best.into_iter().flatten().collect(), seconds)
 }

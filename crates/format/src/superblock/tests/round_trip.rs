@@ -105,8 +105,10 @@ fn d01_places_are_those_of_the_driver() {
     assert_eq!(sector(Version::V0_90, 10_737_418_240), Some(10_737_418_112));
     assert_eq!(sector(Version::V1_0, 131_072), Some(131_056));
     assert_eq!(sector(Version::V1_0, 131_079), Some(131_056));
-    assert_eq!(sector(Version::V1_0, 15), None);
-    assert_eq!(sector(Version::V1_2, 15), None);
+    assert_eq!(sector(Version::V1_0, 24), Some(8));
+    for version in [Version::V1_0, Version::V1_1, Version::V1_2] {
+        assert_eq!(sector(version, 23), None);
+    }
     assert_eq!(places(Sectors(0)), []);
     for device in 0..600 {
         for place in places(Sectors(device)) {
@@ -139,6 +141,32 @@ fn all_superblocks_of_a_device_are_found_and_the_latest_made_counts() {
     assert_eq!(versions, [Version::V1_1, Version::V1_0, Version::V0_90]);
     assert_eq!(search.unreadable, [(AT_1_2, "the medium is bad here")]);
     assert_eq!(choose(&search.found).map(Superblock::version), Some(Version::V1_0));
+}
+
+#[test]
+fn of_equal_times_the_older_format_counts() {
+    let made = |version, seconds: u32, micros: u64| {
+        let mut builder = SuperblockBuilder::new(version, Level::Raid1, 2);
+        builder.ctime = seconds;
+        let mut sb = builder.build();
+        if let Superblock::V1(sb) = &mut sb {
+            let seconds = sb.header().ctime.get();
+            sb.header_mut().ctime.set(seconds | (micros << 40));
+        }
+        sb
+    };
+    let chosen = |found: &[Superblock]| choose(found).map(Superblock::version);
+    let (v0, v10, v11, v12) = (Version::V0_90, Version::V1_0, Version::V1_1, Version::V1_2);
+    assert_eq!(chosen(&[made(v12, 5, 0), made(v10, 5, 0), made(v11, 5, 0)]), Some(v10));
+    assert_eq!(chosen(&[made(v12, 5, 0), made(v0, 5, 0)]), Some(v0));
+    assert_eq!(chosen(&[made(v12, 5, 9), made(v11, 6, 0)]), Some(v12));
+    assert_eq!(chosen(&[made(v12, 5, 9), made(v0, 6, 0)]), Some(v0));
+    let mut moved = made(v12, 9, 0);
+    if let Superblock::V1(sb) = &mut moved {
+        sb.header_mut().super_offset.set(9);
+    }
+    assert_eq!(chosen(&[moved, made(v11, 5, 0)]), Some(v11));
+    assert_eq!(chosen(&[]), None);
 }
 
 #[test]
