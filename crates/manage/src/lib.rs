@@ -13,6 +13,7 @@ pub mod bad_blocks;
 pub mod bitmap;
 pub mod copy;
 pub mod dump;
+pub mod examine;
 pub mod gather;
 pub mod query;
 pub mod reading;

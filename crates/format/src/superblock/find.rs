@@ -29,7 +29,9 @@ impl Version {
 #[must_use]
 pub fn places(device: Sectors) -> Vec<Place> {
     let place = |version: Version| Some(Place { version, at: version.sector_on(device)? });
-    Version::ALL.into_iter().filter_map(place).collect()
+    let found = Version::ALL.into_iter().filter_map(place);
+    // On the shortest devices the place of 1.0 is that of 1.2, which takes it.
+    found.filter(|place| place.version != Version::V1_0 || place.at > Sector(8)).collect()
 }
 
 /// What a device carries.
