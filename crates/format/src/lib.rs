@@ -14,6 +14,7 @@
 mod broken;
 pub mod build;
 pub mod checksum;
+mod home;
 pub mod place;
 pub mod superblock;
 mod uuid;

@@ -143,9 +143,18 @@ fn quoted(name: &[u8]) -> Vec<u8> {
     if !needs {
         return name.to_vec();
     }
-    let quote = if name.contains(&b'"') { b'\'' } else { b'"' };
+    // The quotes are those that come second in the name; where they come, the others take over.
+    let first = name.iter().find(|byte| matches!(byte, b'\'' | b'"'));
+    let mut quote = if first == Some(&b'"') { b'\'' } else { b'"' };
     let mut quoted = vec![quote];
-    quoted.extend_from_slice(name);
+    for byte in name {
+        if *byte == quote {
+            quoted.push(quote);
+            quote = if quote == b'"' { b'\'' } else { b'"' };
+            quoted.push(quote);
+        }
+        quoted.push(*byte);
+    }
     quoted.push(quote);
     quoted
 }

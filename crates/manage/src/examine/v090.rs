@@ -60,7 +60,9 @@ fn write_identity(sb: &V090, style: &Style, text: &mut Text) {
     let (minor, patch) = (header.minor_version.get(), header.patch_version.get());
     text.field("Version", &format_args!("0.{:02}.{:02}", minor.cast_signed(), patch.cast_signed()));
     if minor >= 90 {
-        text.field("UUID", &sb.uuid());
+        let host = style.host.as_deref().filter(|host| sb.uuid().is_home_of(host));
+        let local = host.map(|host| format!(" (local to host {host})")).unwrap_or_default();
+        text.field("UUID", &format_args!("{}{local}", sb.uuid()));
     } else {
         text.field("UUID", &format_args!("{:08x}", header.set_uuid0.get()));
     }
