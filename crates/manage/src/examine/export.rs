@@ -21,7 +21,7 @@ pub(super) fn write(report: &Report, text: &mut Text) {
             text.line(&format_args!("MD_ARRAY_SIZE={}", brief_size(all)));
         }
     }
-    text.line(&format_args!("MD_UUID={}", sb.array_uuid()));
+    text.line(&format_args!("MD_UUID={}", words::uuid(sb)));
     // mdadm gives the time of creation for 0.90.
     let time = match sb {
         Superblock::V090(_) => sb.ctime(),

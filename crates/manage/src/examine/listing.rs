@@ -100,7 +100,7 @@ fn write_v090(report: &Report, is_verbose: bool, text: &mut Text) {
         let slots = sb.raid_disks().cast_signed();
         text.add(&format_args!(" level={level} num-devices={slots}"));
     }
-    text.line(&format_args!(" UUID={}", sb.array_uuid()));
+    text.line(&format_args!(" UUID={}", words::uuid(sb)));
 }
 
 fn write_v1(report: &Report, is_verbose: bool, text: &mut Text) {

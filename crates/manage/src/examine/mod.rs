@@ -195,7 +195,7 @@ fn own_bitmap(part: Part<'_>, superblock: &Superblock) -> Option<bitmap::Superbl
     let mut sector = [0; 512];
     part.read(at, &mut sector).ok()?;
     let found = bitmap::Superblock::decode(&sector).ok()?;
-    (found.uuid == superblock.array_uuid_in_memory()).then_some(found)
+    (found.uuid.0 == superblock.array_uuid_in_memory()).then_some(found)
 }
 
 /// Where the bitmap is said to be. As mdadm does, a 1.x bitmap is looked for even where the same

@@ -66,6 +66,9 @@ fn write_identity(sb: &V090, style: &Style, text: &mut Text) {
     } else {
         text.field("UUID", &format_args!("{:08x}", header.set_uuid0.get()));
     }
+    if header.not_persistent.get() != 0 {
+        text.field("Eedk", &"not persistent");
+    }
     text.field("Creation Time", &style.time(header.ctime.get().into()));
     text.field("Raid Level", &words::level(level).unwrap_or(UNKNOWN));
     if level > 0 {

@@ -1,5 +1,7 @@
 //! mdadm's words for numbers in superblocks.
 
+use paritas_format::Superblock;
+
 /// The word for what has none.
 pub(super) const UNKNOWN: &str = "-unknown-";
 
@@ -94,4 +96,14 @@ pub(super) fn data_members(level: i32, layout: u32, raid_disks: u32) -> Option<(
         _ => return None,
     };
     (disks != 0 && parts != 0).then_some((disks, parts))
+}
+
+/// The array's uuid; only its first word for the oldest minor versions.
+pub(super) fn uuid(superblock: &Superblock) -> String {
+    match superblock {
+        Superblock::V090(sb) if sb.header().minor_version.get() < 90 => {
+            format!("{:08x}", sb.header().set_uuid0.get())
+        }
+        other => other.array_uuid().to_string(),
+    }
 }
