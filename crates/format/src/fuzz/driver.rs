@@ -89,8 +89,11 @@ pub fn run(
     run_bodies(BODIES, seed, corpus, is_done)
 }
 
-/// [`run`] with bodies of the caller's choice.
-fn run_bodies(
+/// [`run`] with bodies of the caller's choice: those of another crate.
+///
+/// # Errors
+/// The first [`Crash`].
+pub fn run_bodies(
     bodies: &[(&'static str, Body)],
     seed: u64,
     corpus: &[Entry],

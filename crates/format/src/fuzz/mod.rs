@@ -8,7 +8,7 @@
 
 mod driver;
 
-pub use driver::{Crash, Entry, Random, run};
+pub use driver::{Crash, Entry, Random, run, run_bodies};
 
 use crate::bad_blocks::BadBlockLog;
 use crate::partition::gpt;

@@ -1,0 +1,5 @@
+//! `paritas_door_nbd::fuzz::uri` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| paritas_door_nbd::fuzz::uri(bytes));
