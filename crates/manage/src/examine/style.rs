@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 
 /// The host and the time zone that mdadm would take from its surroundings.
 #[derive(Clone, Debug)]
@@ -10,11 +11,14 @@ pub struct Style {
     pub host: Option<String>,
     /// The zone in which times are shown.
     pub zone: TimeZone,
+    /// The paths of this machine's block devices by their major and minor numbers; a 0.90
+    /// superblock holds such numbers, and they are shown beside them.
+    pub devices: BTreeMap<(u32, u32), String>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { host: None, zone: TimeZone::UTC }
+        Self { host: None, zone: TimeZone::UTC, devices: BTreeMap::new() }
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn write(report: &Report, sb: &V090, style: &Style, text: &mut Text) 
     }
     write_chunk(level, header.chunk_bytes.get() / 1024, text);
     text.blank();
-    write_disks(&sb, text);
+    write_disks(&sb, style, text);
 }
 
 /// The superblock as mdadm sees it: without the bitmap if there is none.
@@ -122,10 +122,10 @@ fn write_reshape(header: &Header090, text: &mut Text) {
     }
 }
 
-fn write_disks(sb: &V090, text: &mut Text) {
+fn write_disks(sb: &V090, style: &Style, text: &mut Text) {
     text.line(&"      Number   Major   Minor   RaidDevice State");
     text.add(&"this ");
-    write_disk(sb.this_disk(), text);
+    write_disk(sb.this_disk(), style, text);
     text.blank();
     let header = sb.header();
     let gone = match is_reshaping(header) {
@@ -137,11 +137,11 @@ fn write_disks(sb: &V090, text: &mut Text) {
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     for (index, disk) in sb.disks().iter().enumerate().take(rows) {
         text.add(&format_args!("{index:>4} "));
-        write_disk(disk, text);
+        write_disk(disk, style, text);
     }
 }
 
-fn write_disk(disk: &Disk090, text: &mut Text) {
+fn write_disk(disk: &Disk090, style: &Style, text: &mut Text) {
     text.add(&format_args!(
         "{:>5}   {:>5}    {:>5}    {:>5}     ",
         disk.number.get().cast_signed(),
@@ -164,6 +164,9 @@ fn write_disk(disk: &Disk090, text: &mut Text) {
     }
     if !disk.has(!(Disk090::WRITE_MOSTLY | Disk090::FAIL_FAST)) {
         text.add(&" spare");
+    }
+    if let Some(path) = style.devices.get(&(disk.major.get(), disk.minor.get())) {
+        text.add(&format_args!("   {path}"));
     }
     text.blank();
 }

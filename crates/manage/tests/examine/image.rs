@@ -4,6 +4,7 @@ use paritas_disk::{Disk, Facts, Fault, FaultKind};
 use paritas_format::Superblock;
 use paritas_manage::examine::{ExamineError, Examined, Style, examine};
 use paritas_units::{Sector, Sectors};
+use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
@@ -117,7 +118,21 @@ pub(crate) fn mdadm(directory: &TempDir, zone: &str, arguments: &[&str]) -> Run 
 /// The style of this machine in UTC.
 pub(crate) fn style() -> Style {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("Linux");
-    Style { host: Some(host.trim().to_owned()), ..Style::default() }
+    Style { host: Some(host.trim().to_owned()), devices: devices(), ..Style::default() }
+}
+
+/// The block devices of this machine, by number.
+pub(crate) fn devices() -> BTreeMap<(u32, u32), String> {
+    let entries = std::fs::read_dir("/sys/dev/block").expect("Linux").flatten();
+    let devices = entries.filter_map(|entry| {
+        let number = entry.file_name().into_string().ok()?;
+        let (major, minor) = number.split_once(':')?;
+        let target = std::fs::read_link(entry.path()).ok()?;
+        let path = Path::new("/dev").join(target.file_name()?);
+        let number = (major.parse().ok()?, minor.parse().ok()?);
+        path.exists().then(|| Some((number, path.to_str()?.to_owned())))?
+    });
+    devices.collect()
 }
 
 /// Panics with both texts, line by line, if they are not the same bytes.

@@ -1,6 +1,6 @@
 //! Superblocks of every kind, one at a time.
 
-use super::image::{Image, assert_like_mdadm, assert_same, mdadm, style};
+use super::image::{Image, assert_like_mdadm, assert_same, devices, mdadm, style};
 use paritas_format::build::SuperblockBuilder;
 use paritas_format::superblock::{
     ByteOrder, Disk090, FeatureMap, Header1, Header090, Role, Superblock, Version,
@@ -349,6 +349,29 @@ fn old_ones() {
         ("chunk", with(Version::V0_90, Level::Linear, |b| b.chunk = Chunk(64))),
     ];
     assert_eq!(check(cases.map(|(what, sb)| (what.to_owned(), sb))), 16);
+}
+
+#[test]
+fn devices_of_this_machine_are_named() {
+    let known = devices();
+    let (major, minor) = *known.keys().next().unwrap_or(&(8, 0));
+    let Superblock::V090(mut sb) = old(|_| ()) else { panic!("a 0.90 superblock") };
+    for disk in &mut sb.disks_mut()[1..3] {
+        disk.major.set(major);
+        disk.minor.set(minor);
+    }
+    sb.seal();
+    let image = Image::of(DEVICE, &Superblock::V090(sb));
+    assert_like_mdadm(&tempfile::tempdir().expect("a directory"), "devices", &image);
+    let style = Style { devices: [((8, 16), "/dev/sdb".to_owned())].into(), ..Style::default() };
+    let sb = with(Version::V0_90, Level::Raid1, |_| ());
+    let Superblock::V090(mut sb) = sb else { panic!("a 0.90 superblock") };
+    sb.this_disk_mut().major.set(8);
+    sb.this_disk_mut().minor.set(16);
+    let image = Image::of(DEVICE, &Superblock::V090(sb));
+    let text = image.examined("a.img").expect("a superblock").text(&style);
+    let text = String::from_utf8(text).expect("text");
+    assert!(text.contains("this     0       8       16        0      active sync   /dev/sdb\n"));
 }
 
 #[test]
