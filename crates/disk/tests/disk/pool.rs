@@ -1,6 +1,6 @@
 //! The pool: loans are disjoint and come back, buffers run out and come back, nothing is lost.
 
-use paritas_disk::{Pool, PoolEmpty};
+use paritas_disk::{Buffer, Pool, PoolEmpty};
 
 #[test]
 fn buffers_have_the_length_asked_for_and_are_aligned() {
@@ -136,4 +136,37 @@ fn a_buffer_that_dies_with_a_loan_is_lost_and_its_bytes_stay_valid() {
     drop(pool);
     loan.bytes_mut().fill(7);
     assert!(loan.bytes().iter().all(|byte| *byte == 7));
+}
+
+#[test]
+fn a_loan_can_be_lent_on_and_goes_back_whole() {
+    let pool = Pool::new(0);
+    let mut buffer = pool.take(4096).expect("free");
+    let mut part = Buffer::of_loan(buffer.lend(1024..3072));
+    assert_eq!(part.len(), 2048);
+    let mut inner = part.lend(512..1024);
+    inner.bytes_mut().fill(3);
+    part.take_back(inner);
+    part.bytes_mut()[..512].fill(2);
+    buffer.take_back(part.into_loan());
+    let bytes = buffer.bytes();
+    assert_eq!([1023, 1024, 1535, 1536, 2047, 2048].map(|at| bytes[at]), [0, 2, 2, 3, 3, 0]);
+    drop(buffer);
+    assert!(pool.stats().classes.iter().all(|class| class.free == class.total));
+}
+
+#[test]
+fn a_lent_buffer_that_dies_loses_its_lender_nothing_but_the_bytes() {
+    let pool = Pool::new(0);
+    let mut buffer = pool.take(4096).expect("free");
+    drop(Buffer::of_loan(buffer.lend(0..512)));
+    assert_eq!(buffer.loans(), 1, "the loan never came back");
+    drop(buffer);
+    assert_eq!(pool.stats().classes[0].lost, 1);
+}
+
+#[test]
+#[should_panic(expected = "nobody's loan")]
+fn a_buffer_of_the_pool_is_no_loan() {
+    let _loan = Pool::new(0).take(512).expect("free").into_loan();
 }
