@@ -109,8 +109,11 @@ impl SuperblockBuilder {
         let mut sb = V1::blank(place);
         let at_end = place.version == Version::V1_0;
         let data_offset = if at_end { Sector(0) } else { self.data_offset };
-        let usable =
-            if at_end { place.at.0.saturating_sub(16) } else { self.device.0 - data_offset.0 };
+        let usable = if at_end {
+            place.at.0.saturating_sub(16)
+        } else {
+            self.device.0.saturating_sub(data_offset.0)
+        };
         let header = sb.header_mut();
         header.feature_map.set(self.features.0);
         header.set_uuid = self.uuid.0;

@@ -23,6 +23,12 @@ impl Default for Style {
 }
 
 impl Style {
+    /// The time zone of this machine; its name and devices are for the caller to fill in.
+    #[must_use]
+    pub fn here() -> Self {
+        Self { zone: TimeZone::system(), ..Self::default() }
+    }
+
     /// A time as C's `ctime` prints it, cut to 24 characters as mdadm does.
     pub(super) fn time(&self, seconds: u64) -> String {
         let last = Timestamp::MAX.as_second();

@@ -1,10 +1,11 @@
 //! Superblocks with random values in random fields.
 
-use super::image::{Image, assert_like_mdadm};
+use super::image::{Image, assert_like_mdadm, style};
 use paritas_format::Superblock;
 use paritas_format::build::SuperblockBuilder;
 use paritas_format::superblock::Version;
-use paritas_units::{Level, Sectors};
+use paritas_manage::examine::listing;
+use paritas_units::{Level, Sector, Sectors};
 
 /// SplitMix64.
 struct Random(u64);
@@ -50,7 +51,7 @@ const KEPT_0_90: [(usize, usize); 6] =
 fn scrambled(random: &mut Random, version: Version, level: Level) -> Superblock {
     let mut builder = SuperblockBuilder::new(version, level, 4);
     builder.device = Sectors(random.next() % 200_000 + 300);
-    builder.data_offset = paritas_units::Sector(random.next() % 290);
+    builder.data_offset = Sector(random.next() % 290);
     let sb = builder.build();
     let mut bytes = sb.encode();
     let (kept, end): (&[_], _) = if version.is_v1() { (&KEPT_1X, 300) } else { (&KEPT_0_90, 1200) };
@@ -86,5 +87,37 @@ fn random_superblocks_print_alike() {
         };
         let what = format!("round {round}: {level} {version} on {device} sectors");
         assert_like_mdadm(&directory, &what, &Image::of(device, &sb));
+    }
+}
+
+#[test]
+fn hostile_superblocks_neither_panic_nor_run_away() {
+    let mut random = Random(21);
+    for _ in 0..1500 {
+        let version = Version::ALL[random.below(4)];
+        let mut builder = SuperblockBuilder::new(version, Level::Raid5, 4);
+        builder.device = Sectors(300);
+        let sb = builder.build();
+        let mut bytes = sb.encode();
+        for _ in 0..random.below(400) {
+            let at = 8 + random.below(bytes.len() / 4 - 2) * 4;
+            bytes[at..at + 4].copy_from_slice(&random.word().to_le_bytes());
+        }
+        if version.is_v1() {
+            bytes[144..152].copy_from_slice(&sb.place().at.0.to_le_bytes());
+        }
+        let mut image = Image::new(300).with(sb.place().at, bytes);
+        // What is taken for a bitmap may be anywhere, and may be anything.
+        let mut bitmap = vec![0; 512];
+        bitmap.iter_mut().for_each(|byte| *byte = random.next().to_le_bytes()[0]);
+        bitmap[..4].copy_from_slice(b"bitm");
+        bitmap[8..24].copy_from_slice(&sb.array_uuid_in_memory());
+        image = image.with(Sector(16), bitmap);
+        let examined = image.examined("a.img").expect("a superblock");
+        let texts = [examined.text(&style()), examined.export()];
+        let json = serde_json::to_vec(&examined.json()).expect("JSON");
+        let lines = listing(std::slice::from_ref(&examined), true);
+        assert!(texts.iter().all(|text| !text.is_empty() && text.len() < 1 << 20));
+        assert!(!json.is_empty() && !lines.is_empty());
     }
 }
