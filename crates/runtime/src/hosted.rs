@@ -15,8 +15,11 @@ use paritas_disk::{Disk, Facts, Pool};
 use paritas_engine::{
     Array, Assembly, Config, Drive, Home, HostRequest, Reply, Session, StartError,
 };
+use paritas_host::{Choice, NoRing};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -55,7 +58,16 @@ pub enum HostingError {
     Array(#[from] StartError),
     /// The system gave no thread or descriptor.
     #[error("cannot start a thread for the array: {0}")]
-    System(#[from] std::io::Error),
+    System(#[from] io::Error),
+    /// The ring was asked for.
+    #[error("PARITAS_IO asks for a ring: {0}; leave it unset, or say threads")]
+    Ring(#[from] NoRing),
+    /// The environment asks for a driver that does not exist.
+    #[error("PARITAS_IO is {0:?}; it can be ring or threads")]
+    Choice(String),
+    /// A thread ended before it began.
+    #[error("a thread of the array has died")]
+    Died,
 }
 
 impl Shared {
@@ -81,6 +93,7 @@ impl Hosted {
         config: &Config,
     ) -> Result<Self, HostingError> {
         let shards = config.shards.max(1);
+        let choice = Choice::from_environment().map_err(HostingError::Choice)?;
         let facts: Vec<Facts> = disks.iter().map(|disk| disk.facts().clone()).collect();
         let array = Array::new(assembly, &facts, shards)?;
         let limits = paritas_engine::Limits::new(config, array.dimensions());
@@ -104,20 +117,39 @@ impl Hosted {
             returned: Vec::new(),
             shared: Arc::clone(&shared),
         };
+        let (ready, are_ready) = mpsc::channel();
         for (number, engine) in (0..).zip(engines) {
-            let start = worker::Start {
-                number,
-                engine,
-                sharding,
-                disks: disks.clone(),
-                shared: Arc::clone(&shared),
-            };
-            let name = format!("shard-{number}");
-            let thread = std::thread::Builder::new().name(name);
-            // Threads that run already are stopped when `hosted` is dropped.
-            hosted.threads.push(thread.spawn(move || Worker::new(start).run())?);
+            let (disks, shared) = (disks.clone(), Arc::clone(&shared));
+            let start = worker::Start { number, engine, sharding, disks, shared, choice };
+            hosted.spawn(start, ready.clone())?;
+        }
+        drop(ready);
+        // Threads that run already are stopped when `hosted` is dropped.
+        for _ in 0..shards {
+            are_ready.recv().map_err(|_| HostingError::Died)??;
         }
         Ok(hosted)
+    }
+
+    fn spawn(&mut self, start: worker::Start, ready: Sender<Result<(), NoRing>>) -> io::Result<()> {
+        let shared = Arc::clone(&start.shared);
+        let thread = std::thread::Builder::new().name(format!("shard-{}", start.number));
+        let thread = thread.spawn(move || {
+            // If nobody listens any more, another thread has failed and all will be stopped.
+            match Worker::new(start) {
+                Ok(worker) => {
+                    let _ = ready.send(Ok(()));
+                    drop(ready);
+                    worker.run();
+                }
+                Err(error) => {
+                    worker::count_ready(&shared, 1);
+                    let _ = ready.send(Err(error));
+                }
+            }
+        })?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Serves clients at `listen`, each with a session that `sessions` makes for it. The session's

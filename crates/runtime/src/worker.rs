@@ -19,10 +19,11 @@ use crate::connection::{Arrival, Connection};
 use crate::hosted::Shared;
 use crate::inbox::Letter;
 use paritas_disk::region::{ClientId, Clients, Notice};
-use paritas_disk::{Disk, Inline, Wait};
+use paritas_disk::{Disk, Wait};
 use paritas_engine::{
     Actions, Control, Home, HostError, HostRequest, Reply, Report, Shard, Sharding,
 };
+use paritas_host::{Choice, NoRing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub(crate) struct Start {
     pub(crate) sharding: Sharding,
     pub(crate) disks: Vec<Arc<dyn Disk>>,
     pub(crate) shared: Arc<Shared>,
+    /// Which driver reaches the members.
+    pub(crate) choice: Choice,
 }
 
 /// The thread of a shard.
@@ -107,15 +110,17 @@ pub(crate) fn count_ready(shared: &Shared, threads: usize) {
 }
 
 impl Worker {
-    pub(crate) fn new(start: Start) -> Self {
-        let Start { number, engine, sharding, disks, shared } = start;
-        let mut members = Clients::new(Box::new(Inline::new()));
+    /// Makes what the thread works with; to be called in it.
+    pub(crate) fn new(start: Start) -> Result<Self, NoRing> {
+        let Start { number, engine, sharding, disks, shared, choice } = start;
+        let driver = paritas_host::choose(choice, &shared.pool, &disks)?;
+        let mut members = Clients::new(driver);
         let client = members.add(MEMBER_DEPTH);
         for disk in disks {
             members.attach(disk);
         }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
+        Ok(Self {
             number,
             shard: engine,
             may_spin: cores > shared.inboxes.len(),
@@ -130,7 +135,7 @@ impl Worker {
             state: State::Serving,
             last_work: Instant::now(),
             lists: Lists::default(),
-        }
+        })
     }
 
     pub(crate) fn run(mut self) {

@@ -1,7 +1,5 @@
 //! Arrays on memory disks for the tests of the runtime.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use paritas_disk::{Disk, MemoryDisk};
 use paritas_engine::{Assembly, Config, MemberStart};
 use paritas_personality::{Raid0Default, Shape, personality};
@@ -53,9 +51,13 @@ pub(crate) fn assembly(level: Level, members: u16, sectors: u64) -> Assembly {
 
 /// A mirror of two members with `content`, over `shards` shards.
 pub(crate) fn mirror(content: &[u8], shards: u16) -> Hosted {
+    mirror_with(content, &Config { shards, pool_bytes: 32 << 20 })
+}
+
+/// As [`mirror`], with bounds of the caller's choice.
+pub(crate) fn mirror_with(content: &[u8], config: &Config) -> Hosted {
     let sectors = u64::try_from(content.len()).expect("small") / 512;
     let disk = |name: &str| -> Arc<dyn Disk> { Arc::new(MemoryDisk::from_bytes(name, content)) };
     let assembly = assembly(Level::Raid1, 2, sectors);
-    let config = Config { shards, pool_bytes: 32 << 20 };
-    Hosted::start(&assembly, vec![disk("a"), disk("b")], &config).expect("it starts")
+    Hosted::start(&assembly, vec![disk("a"), disk("b")], config).expect("it starts")
 }

@@ -1,8 +1,6 @@
 //! A hosted array through [`Drive`]: the bytes, the order of threads, and a clean end.
 
-mod common;
-
-use common::{content, mirror};
+use crate::rig::{content, mirror};
 use paritas_disk::{Disk, FaultKind, MemoryDisk};
 use paritas_engine::{Config, Drive, HostError, HostRequest, HostWork};
 use paritas_runtime::{Hosted, HostingError};
@@ -84,7 +82,7 @@ fn stopping_with_requests_under_way_ends() {
 
 #[test]
 fn an_assembly_that_does_not_fit_is_refused() {
-    let assembly = common::assembly(Level::Raid1, 2, 1000);
+    let assembly = crate::rig::assembly(Level::Raid1, 2, 1000);
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::from_bytes("a", &content(1000)));
     let short: Arc<dyn Disk> = Arc::new(MemoryDisk::from_bytes("b", &content(999)));
     let refused = Hosted::start(&assembly, vec![Arc::clone(&disk)], &Config::default());
@@ -144,7 +142,7 @@ impl Disk for Gone {
 #[test]
 fn a_member_that_goes_is_noticed_by_all_shards() {
     let content = content(40_000);
-    let assembly = common::assembly(Level::Raid1, 2, 40_000);
+    let assembly = crate::rig::assembly(Level::Raid1, 2, 40_000);
     let good: Arc<dyn Disk> = Arc::new(MemoryDisk::from_bytes("a", &content));
     let gone: Arc<dyn Disk> = Arc::new(Gone(MemoryDisk::from_bytes("b", &content)));
     let config = Config { shards: 2, pool_bytes: 32 << 20 };
