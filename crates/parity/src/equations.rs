@@ -97,6 +97,7 @@ pub fn update(
     Kernel::chosen().update(differences, p, q)
 }
 
+// Each `…_up_to` is a frame of its own, so that the common one is small.
 impl Kernel {
     /// [`solve`](crate::solve) with this kernel.
     ///
@@ -107,69 +108,69 @@ impl Kernel {
         inputs: &[(Term, &[u8])],
         outputs: &mut [(Term, &mut [u8])],
     ) -> Result<(), Unsolvable> {
-        let lengths = outputs.iter().map(|(_, block)| block.len());
-        let bytes = common_length(lengths.chain(inputs.iter().map(|(_, block)| block.len())))?;
-        let wanted = Wanted::from_terms(inputs, outputs)?;
-        let block = |term| find(inputs, term).map_or(null(), |block| block.as_ptr());
-        let mut pointers = [null_mut(); 2];
-        // Data first: that is the order in which a finish makes them.
-        let order = if wanted.is_swapped { [1, 0] } else { [0, 1] };
-        for (pointer, number) in pointers.iter_mut().zip(order) {
-            if let Some((_, output)) = outputs.get_mut(number) {
-                *pointer = output.as_mut_ptr();
-            }
+        match inputs.len() {
+            0..=FEW_BLOCKS => self.solve_up_to::<FEW_BLOCKS>(inputs, outputs),
+            _ => self.solve_up_to::<MOST_BLOCKS>(inputs, outputs),
         }
-        let sums = Sums {
-            p: block(Term::P),
-            q: block(Term::Q),
-            bytes,
-            finish: wanted.finish,
-            outputs: pointers,
-        };
-        let data = data_of(inputs);
-        // SAFETY: all blocks have `bytes` bytes; outputs are exclusive borrows, so they overlap
-        // nothing.
-        with_sources(data, |sources, last| unsafe { (self.solve)(&sums.job(sources, last)) })
+    }
+
+    #[inline(never)]
+    fn solve_up_to<const N: usize>(
+        &self,
+        inputs: &[(Term, &[u8])],
+        outputs: &mut [(Term, &mut [u8])],
+    ) -> Result<(), Unsolvable> {
+        let mut given = Given::<N>::none(outputs.first().map_or(0, |(_, block)| block.len()));
+        for (_, block) in outputs.iter() {
+            given.agree_on(block.len())?;
+        }
+        given.take(inputs)?;
+        let wanted = Wanted::from_terms(inputs, outputs, &given)?;
+        let mut pointers = outputs.iter_mut().map(|(_, block)| block.as_mut_ptr());
+        let mut pointers = [(); 2].map(|()| pointers.next().unwrap_or(null_mut()));
+        if wanted.is_swapped {
+            pointers.reverse();
+        }
+        // SAFETY: all blocks have the length of the job; outputs are exclusive borrows, so they
+        // overlap nothing.
+        unsafe { (self.solve)(&given.job(wanted.finish, pointers)) };
+        Ok(())
     }
 
     /// [`first_difference`](crate::first_difference) with this kernel.
     #[must_use]
     pub fn first_difference(&self, parts: &[(Term, &[u8])]) -> Option<usize> {
-        let Ok(bytes) = common_length(parts.iter().map(|(_, block)| block.len())) else {
-            return Some(0);
-        };
-        let (p, q) = (find(parts, Term::P), find(parts, Term::Q));
-        let finish = match (p, q) {
-            (Some(_), Some(_)) => Finish::PAndQ,
-            (Some(_), None) => Finish::Xor,
-            (None, Some(_)) => Finish::Q,
-            (None, None) => return self.first_unequal(parts, bytes),
-        };
-        let pointer = |block: Option<&[u8]>| block.map_or(null(), <[u8]>::as_ptr);
-        let (p, q) = (pointer(p), pointer(q));
-        let sums = Sums { p, q, bytes, finish, outputs: [null_mut(); 2] };
-        let data = data_of(parts);
-        // SAFETY: all blocks have `bytes` bytes; nothing is written.
-        with_sources(data, |sources, last| unsafe {
-            (self.first_nonzero)(&sums.job(sources, last))
-        })
-        .unwrap_or(Some(0))
+        match parts.len() {
+            0..=FEW_BLOCKS => self.first_difference_up_to::<FEW_BLOCKS>(parts),
+            _ => self.first_difference_up_to::<MOST_BLOCKS>(parts),
+        }
     }
 
-    /// Where copies first differ from the first of them.
-    fn first_unequal(&self, copies: &[(Term, &[u8])], bytes: usize) -> Option<usize> {
-        let ((_, first), rest) = copies.split_first()?;
-        let differing = rest.iter().filter_map(|(_, copy)| {
-            let sums = Sums {
-                p: copy.as_ptr(),
-                q: null(),
-                bytes,
-                finish: Finish::Xor,
-                outputs: [null_mut(); 2],
-            };
-            let source = [Source { block: first.as_ptr(), doublings: 0 }];
-            // SAFETY: both blocks have `bytes` bytes; nothing is written.
-            unsafe { (self.first_nonzero)(&sums.job(&source, 0)) }
+    #[inline(never)]
+    fn first_difference_up_to<const N: usize>(&self, parts: &[(Term, &[u8])]) -> Option<usize> {
+        let mut given = Given::<N>::none(parts.first().map_or(0, |(_, block)| block.len()));
+        if given.take(parts).is_err() {
+            return Some(0);
+        }
+        let finish = match (given.p.is_null(), given.q.is_null()) {
+            (false, false) => Finish::PAndQ,
+            (false, true) => Finish::Xor,
+            (true, false) => Finish::Q,
+            (true, true) => return self.first_unequal(&given),
+        };
+        // SAFETY: all blocks have the length of the job; nothing is written.
+        unsafe { (self.first_nonzero)(&given.job(finish, [null_mut(); 2])) }
+    }
+
+    /// Where copies first differ from one of them.
+    fn first_unequal<const N: usize>(&self, copies: &Given<N>) -> Option<usize> {
+        let (first, rest) = copies.sources[..copies.count].split_first()?;
+        let differing = rest.iter().filter_map(|copy| {
+            let mut pair = Given::<1>::none(copies.bytes);
+            pair.push(0, first.block);
+            pair.p = copy.block;
+            // SAFETY: both blocks have the length of the job; nothing is written.
+            unsafe { (self.first_nonzero)(&pair.job(Finish::Xor, [null_mut(); 2])) }
         });
         differing.min()
     }
@@ -184,38 +185,115 @@ impl Kernel {
         p: Option<&mut [u8]>,
         q: Option<&mut [u8]>,
     ) -> Result<(), Unsolvable> {
-        let parities = p.iter().chain(q.iter()).map(|block| block.len());
-        let blocks = differences.iter().map(|(_, block)| block.len());
-        let bytes = common_length(parities.chain(blocks))?;
+        match differences.len() {
+            0..=FEW_BLOCKS => self.update_up_to::<FEW_BLOCKS>(differences, p, q),
+            _ => self.update_up_to::<MOST_BLOCKS>(differences, p, q),
+        }
+    }
+
+    #[inline(never)]
+    fn update_up_to<const N: usize>(
+        &self,
+        differences: &[(u8, &[u8])],
+        p: Option<&mut [u8]>,
+        q: Option<&mut [u8]>,
+    ) -> Result<(), Unsolvable> {
+        check_count(differences.len())?;
+        let Some(bytes) = p.as_ref().or(q.as_ref()).map(|parity| parity.len()) else {
+            return Ok(());
+        };
+        let mut given = Given::<N>::none(bytes);
+        for (exponent, block) in differences.iter().rev() {
+            given.agree_on(block.len())?;
+            given.push(*exponent, block.as_ptr());
+        }
+        given.agree_on(q.as_ref().map_or(bytes, |block| block.len()))?;
         let [p, q] = [p, q].map(|block| block.map_or(null_mut(), <[u8]>::as_mut_ptr));
+        (given.p, given.q) = (p, q);
         let (finish, outputs) = match (p.is_null(), q.is_null()) {
             (false, false) => (Finish::PAndQ, [p, q]),
             (false, true) => (Finish::Xor, [p, null_mut()]),
-            (true, false) => (Finish::Q, [q, null_mut()]),
-            (true, true) => return Ok(()),
+            (true, _) => (Finish::Q, [q, null_mut()]),
         };
-        let sums = Sums { p, q, bytes, finish, outputs };
-        let data = differences.iter().map(|(exponent, block)| (*exponent, block.as_ptr()));
-        // SAFETY: all blocks have `bytes` bytes; outputs are exclusive borrows, and the same
-        // memory as the inputs P and Q exactly.
-        with_sources(data, |sources, last| unsafe { (self.solve)(&sums.job(sources, last)) })
+        // SAFETY: all blocks have the length of the job; outputs are exclusive borrows, and the
+        // same memory as the inputs P and Q exactly.
+        unsafe { (self.solve)(&given.job(finish, outputs)) };
+        Ok(())
     }
 }
 
-/// A job but for its sources.
-struct Sums {
+/// The blocks that are summed up: at most `N` data blocks, P, Q. Stands on the stack.
+struct Given<const N: usize> {
+    /// Until a job is made of it, `doublings` holds the exponent itself.
+    sources: [Source; N],
+    count: usize,
     p: *const u8,
     q: *const u8,
     bytes: usize,
-    finish: Finish,
-    outputs: [*mut u8; 2],
 }
 
-impl Sums {
-    fn job<'a>(&self, sources: &'a [Source], last_exponent: u8) -> Job<'a> {
-        let Self { p, q, bytes, finish, outputs } = *self;
+impl<const N: usize> Given<N> {
+    #[inline(always)]
+    fn none(bytes: usize) -> Self {
+        let nothing = Source { block: null(), doublings: 0, run: 0 };
+        Self { sources: [nothing; N], count: 0, p: null(), q: null(), bytes }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, blocks: &[(Term, &[u8])]) -> Result<(), Unsolvable> {
+        check_count(blocks.len())?;
+        // Callers list blocks in ascending order as a rule: from behind, each is in place at once.
+        for (term, block) in blocks.iter().rev() {
+            self.agree_on(block.len())?;
+            match term {
+                Term::Data(exponent) => self.push(*exponent, block.as_ptr()),
+                Term::P => self.p = block.as_ptr(),
+                Term::Q => self.q = block.as_ptr(),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn agree_on(&self, found: usize) -> Result<(), Unsolvable> {
+        let expected = self.bytes;
+        if expected == found { Ok(()) } else { Err(Unsolvable::Lengths { expected, found }) }
+    }
+
+    /// Enters a data block, so that exponents descend.
+    #[inline(always)]
+    fn push(&mut self, exponent: u8, block: *const u8) {
+        let exponent = u32::from(exponent);
+        let mut place = self.count;
+        while place > 0 && self.sources[place - 1].doublings < exponent {
+            self.sources[place] = self.sources[place - 1];
+            place -= 1;
+        }
+        self.sources[place] = Source { block, doublings: exponent, run: 0 };
+        self.count += 1;
+    }
+
+    /// The job, once.
+    #[inline(always)]
+    fn job(&mut self, finish: Finish, outputs: [*mut u8; 2]) -> Job<'_> {
+        let Self { p, q, bytes, .. } = *self;
+        let sources = &mut self.sources[..self.count];
+        let exponent = sources.last().map_or(0, |source| source.doublings);
+        let last_exponent = u8::try_from(exponent).unwrap_or(0);
+        let mut run = 0;
+        for place in (0..sources.len()).rev() {
+            let before = if place == 0 { 0 } else { sources[place - 1].doublings };
+            let source = &mut sources[place];
+            source.doublings = before.wrapping_sub(source.doublings);
+            source.run = run;
+            run = if source.doublings == 1 { run + 1 } else { 0 };
+        }
         Job { sources, last_exponent, p, q, bytes, finish, outputs }
     }
+}
+
+fn check_count(blocks: usize) -> Result<(), Unsolvable> {
+    if blocks <= MOST_BLOCKS { Ok(()) } else { Err(Unsolvable::TooMany { blocks }) }
 }
 
 /// How the outputs follow from the inputs.
@@ -226,12 +304,13 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn from_terms(
+    fn from_terms<const N: usize>(
         inputs: &[(Term, &[u8])],
         outputs: &[(Term, &mut [u8])],
+        given: &Given<N>,
     ) -> Result<Self, Unsolvable> {
         use Term::{Data, P, Q};
-        let (has_p, has_q) = (find(inputs, P).is_some(), find(inputs, Q).is_some());
+        let (has_p, has_q) = (!given.p.is_null(), !given.q.is_null());
         let is_input = |(wanted, _): &(Term, _)| inputs.iter().any(|(given, _)| given == wanted);
         let wants_data = outputs.iter().any(|(term, _)| matches!(term, Data(_)));
         let mut is_swapped = false;
@@ -268,67 +347,6 @@ impl Wanted {
 /// The factor that undoes g^x.
 fn by(x: u8) -> Option<u8> {
     field::inverse(field::power(x))
-}
-
-fn find<'a>(blocks: &[(Term, &'a [u8])], wanted: Term) -> Option<&'a [u8]> {
-    blocks.iter().find(|(term, _)| *term == wanted).map(|(_, block)| *block)
-}
-
-/// The data blocks with their exponents.
-fn data_of(blocks: &[(Term, &[u8])]) -> impl DoubleEndedIterator<Item = (u8, *const u8)> + Clone {
-    blocks.iter().filter_map(|(term, block)| match term {
-        Term::Data(exponent) => Some((*exponent, block.as_ptr())),
-        Term::P | Term::Q => None,
-    })
-}
-
-fn common_length(mut lengths: impl Iterator<Item = usize>) -> Result<usize, Unsolvable> {
-    let expected = lengths.next().unwrap_or(0);
-    match lengths.find(|found| *found != expected) {
-        Some(found) => Err(Unsolvable::Lengths { expected, found }),
-        None => Ok(expected),
-    }
-}
-
-/// Calls `then` with `data` as the fold wants it: highest exponent first, each with its distance;
-/// and with the last exponent. The list stands on the stack.
-fn with_sources<R>(
-    data: impl DoubleEndedIterator<Item = (u8, *const u8)> + Clone,
-    then: impl FnOnce(&[Source], u8) -> R,
-) -> Result<R, Unsolvable> {
-    match data.clone().count() {
-        0..=FEW_BLOCKS => Ok(sorted::<FEW_BLOCKS, R>(data, then)),
-        blocks if blocks <= MOST_BLOCKS => Ok(sorted::<MOST_BLOCKS, R>(data, then)),
-        blocks => Err(Unsolvable::TooMany { blocks }),
-    }
-}
-
-fn sorted<const N: usize, R>(
-    data: impl DoubleEndedIterator<Item = (u8, *const u8)>,
-    then: impl FnOnce(&[Source], u8) -> R,
-) -> R {
-    let mut list = [Source { block: null(), doublings: 0 }; N];
-    let mut count = 0;
-    // Callers list blocks in ascending order as a rule: from behind, each is in its place at once.
-    for ((exponent, block), place) in data.rev().zip(0..N) {
-        let mut place = place;
-        // Until the list is complete, `doublings` holds the exponent itself.
-        while place > 0 && list[place - 1].doublings < exponent {
-            list[place] = list[place - 1];
-            place -= 1;
-        }
-        list[place] = Source { block, doublings: exponent };
-        count += 1;
-    }
-    let sources = &mut list[..count];
-    let last_exponent = sources.last().map_or(0, |source| source.doublings);
-    let mut before = 0;
-    for source in sources.iter_mut() {
-        let exponent = source.doublings;
-        source.doublings = u8::wrapping_sub(before, exponent);
-        before = exponent;
-    }
-    then(sources, last_exponent)
 }
 
 impl std::fmt::Display for Term {

@@ -13,8 +13,9 @@
 //! What the code adds to that:
 //! 1. A column is four vectors wide, so that four independent chains keep the units busy; what is
 //!    left is done one vector, then one byte at a time.
-//! 2. Exponents may have gaps or repeat: a source says how often to double before it is added. From
-//!    the last exponent down to 0 a long way is one multiplication.
+//! 2. Exponents may have gaps or repeat: a source says how often to double before it is added, and
+//!    how long a run without gaps it leads, so that the hottest loop asks nothing. From the last
+//!    exponent down to 0 a long way is one multiplication.
 //! 3. A finish that needs only one syndrome computes only that one.
 //! 4. Loads of a column come before its stores, so an output may be one of the inputs.
 
@@ -29,7 +30,9 @@ pub(crate) struct Source {
     pub(crate) block: *const u8,
     /// How often S_q is doubled before the block is added: the distance to the exponent of the
     /// source before. The first source's is not used.
-    pub(crate) doublings: u8,
+    pub(crate) doublings: u32,
+    /// How many of the sources that follow are one doubling after the one before them.
+    pub(crate) run: u32,
 }
 
 /// The sums, and what to make of them.
@@ -314,34 +317,27 @@ unsafe fn syndromes<V: Vector, F: Make<V>, const N: usize>(
     unsafe {
         let mut p = [V::zero(); N];
         let mut q = [V::zero(); N];
-        if let Some((first, rest)) = job.sources.split_first() {
+        let mut rest = job.sources;
+        if let [first, others @ ..] = rest {
             for i in 0..N {
                 p[i] = V::load(first.block.add(at + i * V::BYTES));
                 q[i] = p[i];
             }
-            for source in rest {
-                if F::NEEDS_Q && source.doublings == 1 {
-                    for i in 0..N {
-                        let data = V::load(source.block.add(at + i * V::BYTES));
-                        if F::NEEDS_P {
-                            p[i] = p[i].xor(data);
-                        }
-                        q[i] = q[i].double_xor(data);
-                    }
-                    continue;
-                }
-                if F::NEEDS_Q {
-                    double(&mut q, source.doublings);
-                    add(&mut q, source.block.add(at));
-                }
-                if F::NEEDS_P {
-                    add(&mut p, source.block.add(at));
-                }
+            rest = sum_run::<V, F, N>(others, first.run, at, &mut p, &mut q);
+        }
+        while let [leader, others @ ..] = rest {
+            if F::NEEDS_Q {
+                double(&mut q, leader.doublings);
+                add(&mut q, leader.block.add(at));
             }
+            if F::NEEDS_P {
+                add(&mut p, leader.block.add(at));
+            }
+            rest = sum_run::<V, F, N>(others, leader.run, at, &mut p, &mut q);
         }
         if F::NEEDS_Q {
             match *last {
-                Last::Doublings(times) => double(&mut q, times),
+                Last::Doublings(times) => double(&mut q, times.into()),
                 Last::Factor(factor) => {
                     for vector in &mut q {
                         *vector = vector.times(factor);
@@ -359,8 +355,39 @@ unsafe fn syndromes<V: Vector, F: Make<V>, const N: usize>(
     }
 }
 
+/// The hottest loop: sums the first `run` of `sources`, one doubling before each; returns the
+/// others.
 #[inline(always)]
-unsafe fn double<V: Vector, const N: usize>(q: &mut [V; N], times: u8) {
+unsafe fn sum_run<'a, V: Vector, F: Make<V>, const N: usize>(
+    sources: &'a [Source],
+    run: u32,
+    at: usize,
+    p: &mut [V; N],
+    q: &mut [V; N],
+) -> &'a [Source] {
+    let (run, others) = sources.split_at((run as usize).min(sources.len()));
+    for source in run {
+        // SAFETY: the caller promises that the column lies in every block.
+        unsafe {
+            let mut data = [V::zero(); N];
+            for (i, vector) in data.iter_mut().enumerate() {
+                *vector = V::load(source.block.add(at + i * V::BYTES));
+            }
+            if F::NEEDS_P {
+                for i in 0..N {
+                    p[i] = p[i].xor(data[i]);
+                }
+            }
+            if F::NEEDS_Q {
+                V::double_xor_each(q, &data);
+            }
+        }
+    }
+    others
+}
+
+#[inline(always)]
+unsafe fn double<V: Vector, const N: usize>(q: &mut [V; N], times: u32) {
     for _ in 0..times {
         for vector in q.iter_mut() {
             // SAFETY: the caller's promise is that of the trait.

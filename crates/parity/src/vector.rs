@@ -47,6 +47,19 @@ pub(crate) unsafe trait Vector: Copy {
         unsafe { self.double().xor(other) }
     }
 
+    /// [`Vector::double_xor`] for several at once, `each` plus the one of `others` at its place.
+    /// An instruction set can interleave them, where the compiler does not by itself.
+    ///
+    /// # Safety
+    /// As for the trait.
+    #[inline(always)]
+    unsafe fn double_xor_each<const N: usize>(each: &mut [Self; N], others: &[Self; N]) {
+        for (vector, other) in each.iter_mut().zip(others) {
+            // SAFETY: the caller's promise is that of the trait.
+            *vector = unsafe { vector.double_xor(*other) };
+        }
+    }
+
     /// # Safety
     /// As for the trait.
     unsafe fn factor(of: u8) -> Self::Factor;

@@ -30,6 +30,29 @@ unsafe fn first_nonzero(job: &Job<'_>) -> Option<usize> {
 #[derive(Clone, Copy)]
 struct Ymm(__m256i);
 
+/// `bytes` where the top bit of `by`'s byte is set, else zero.
+///
+/// # Safety
+/// AVX2 is available.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn choose(bytes: __m256i, by: __m256i) -> __m256i {
+    let chosen;
+    // SAFETY: the instruction has no effect but its result. Written out since the compiler makes
+    // two instructions of the intrinsic, a comparison and an AND.
+    unsafe {
+        std::arch::asm!(
+            "vpblendvb {chosen}, {zero}, {bytes}, {by}",
+            chosen = lateout(ymm_reg) chosen,
+            zero = in(ymm_reg) _mm256_setzero_si256(),
+            bytes = in(ymm_reg) bytes,
+            by = in(ymm_reg) by,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    chosen
+}
+
 // SAFETY: loads and stores are unaligned and of 32 bytes. Every method needs the instruction
 // set, which the caller promises.
 unsafe impl Vector for Ymm {
@@ -72,9 +95,25 @@ unsafe impl Vector for Ymm {
     unsafe fn double(self) -> Self {
         // SAFETY: the caller promises the instruction set, and the memory where there is some.
         unsafe {
-            let carried = _mm256_cmpgt_epi8(_mm256_setzero_si256(), self.0);
-            let reduction = _mm256_and_si256(carried, _mm256_set1_epi8(REDUCTION as i8));
+            let reduction = choose(_mm256_set1_epi8(REDUCTION as i8), self.0);
             Self(_mm256_xor_si256(_mm256_add_epi8(self.0, self.0), reduction))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn double_xor_each<const N: usize>(each: &mut [Self; N], others: &[Self; N]) {
+        // SAFETY: the caller promises the instruction set.
+        unsafe {
+            let mut reductions = [Self::zero(); N];
+            for (reduction, vector) in reductions.iter_mut().zip(each.iter()) {
+                reduction.0 = choose(_mm256_set1_epi8(REDUCTION as i8), vector.0);
+            }
+            for vector in each.iter_mut() {
+                vector.0 = _mm256_add_epi8(vector.0, vector.0);
+            }
+            for ((vector, reduction), other) in each.iter_mut().zip(reductions).zip(others) {
+                *vector = vector.xor(reduction).xor(*other);
+            }
         }
     }
 
