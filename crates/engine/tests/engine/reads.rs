@@ -1,9 +1,7 @@
 //! Reads by the real shard, every personality, against a byte model: whole, with members lost, with
 //! sectors that cannot be read, with any single request failing, in any order of completion.
 
-mod common;
-
-use common::{Chance, Faults, Rig, Stepper, cases, ranges};
+use crate::rig::{Chance, Faults, Rig, Stepper, cases, ranges};
 use paritas_engine::HostError;
 use paritas_personality::{Shape, Survival};
 use paritas_units::{Level, SectorRange, Sectors};
@@ -206,20 +204,14 @@ fn many_requests_at_once_in_any_order_with_errors() {
             }
         }
         stepper.finish();
-        assert_eq!(stepper.replies.len(), wanted.len(), "each request is answered once");
-        for reply in std::mem::take(&mut stepper.replies) {
-            let range = wanted[usize::try_from(reply.cookie).expect("small")];
-            reply.result.unwrap_or_else(|error| panic!("{shape:?} {range}: {error}"));
-            let buffer = reply.buffer.expect("the buffer comes back");
-            assert!(buffer.bytes() == rig.expected(range), "{shape:?} {range}");
-        }
+        stepper.check_replies(&wanted);
     }
 }
 
 #[test]
 fn one_to_four_shards_give_the_same_bytes() {
     // Long enough for several runs of 4 MiB.
-    let shape = common::shape(Level::Raid5, 2, 128, 3, 20 * 1024);
+    let shape = crate::rig::shape(Level::Raid5, 2, 128, 3, 20 * 1024);
     let rig = Rig::new(&shape);
     let array = rig.geometry.dimensions().array;
     for shards in 1..=4 {

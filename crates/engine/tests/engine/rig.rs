@@ -1,8 +1,6 @@
 //! Arrays for tests: members filled from a byte model, a shard, and a driver that ends requests in
 //! an order of its own and fails what it is told to.
 
-#![allow(dead_code, reason = "each test binary uses its part of the rig")]
-
 use paritas_disk::region::{self, Memory, Notice};
 use paritas_disk::{Disk, FaultKind, MemoryDisk, Pool};
 use paritas_engine::{
@@ -14,7 +12,7 @@ use paritas_personality::{
     Term, View, personality,
 };
 use paritas_units::{Chunk, Descriptor, Level, Seat, Sector, SectorRange, Sectors, Slot};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where data begins on each member: not the same everywhere, as in real arrays.
@@ -125,6 +123,13 @@ impl Rig {
             disks,
             content: self.content.clone(),
         }
+    }
+
+    /// Overwrites sectors of a member's data.
+    pub(crate) fn spoil(&self, member: usize, range: SectorRange) {
+        let at = self.assembly.members[member].data_offset + Sectors(range.start.0);
+        let bytes = vec![0xBB; usize::try_from(range.len.0 * 512).expect("small")];
+        self.disks[member].write(at, &bytes, false).expect("memory disks do not fail");
     }
 
     pub(crate) fn array(&self, shards: u16) -> Array {
@@ -273,6 +278,10 @@ pub(crate) struct Faults {
     pub(crate) fail_nth: Option<u64>,
     /// Requests so far.
     pub(crate) count: u64,
+    /// Requests that failed.
+    pub(crate) failed: u64,
+    /// Requests so far, by member.
+    pub(crate) by_member: BTreeMap<u16, u64>,
     /// The longest request that succeeds; longer ones fail though each sector is good.
     pub(crate) longest: Option<u64>,
 }
@@ -286,11 +295,15 @@ impl Faults {
         let start = region.at.0 - data_offset;
         let is_bad = (start..start + region.count.0)
             .any(|sector| self.bad.contains(&(region.disk.0, sector)));
+        *self.by_member.entry(region.disk.0).or_default() += 1;
         if self.gone.contains(&region.disk.0) {
+            self.failed += 1;
             return Some(FaultKind::Gone);
         }
         let is_long = self.longest.is_some_and(|longest| region.count.0 > longest);
-        (is_bad || is_long || self.fail_nth == Some(number)).then_some(FaultKind::Io)
+        let fails = is_bad || is_long || self.fail_nth == Some(number);
+        self.failed += u64::from(fails);
+        fails.then_some(FaultKind::Io)
     }
 }
 
@@ -346,6 +359,34 @@ impl<'a> Stepper<'a> {
             self.shards[usize::from(shard)].submit(0, part).expect("tests keep within the queue");
         }
         self.act();
+    }
+
+    /// Asks for a read that need not be taken; gives it back if it is not.
+    pub(crate) fn try_submit(&mut self, cookie: u64, range: SectorRange) -> Result<(), ()> {
+        let bytes = usize::try_from(range.len.0 * 512).expect("small");
+        let buffer = Some(self.pool.take(bytes).expect("tests keep within the pool"));
+        let request = HostRequest { cookie, work: HostWork::Read(range), buffer };
+        let mut parts = Vec::new();
+        self.home.take(0, request, &mut parts).expect("tests keep within the home");
+        let (shard, part) = parts.pop().expect("one part");
+        assert!(parts.is_empty(), "this is for arrays of one shard");
+        let refused = self.shards[usize::from(shard)].submit(0, part).err();
+        self.act();
+        let Some(HostRequest { cookie, buffer, .. }) = refused else { return Ok(()) };
+        // Strike it from the home's books.
+        self.home.returned(Reply { cookie, result: Ok(()), buffer });
+        Err(())
+    }
+
+    /// Checks the replies that have come against what was wanted, by cookie.
+    pub(crate) fn check_replies(&mut self, wanted: &[SectorRange]) {
+        assert_eq!(self.replies.len(), wanted.len(), "each request is answered once");
+        for reply in std::mem::take(&mut self.replies) {
+            let range = wanted[usize::try_from(reply.cookie).expect("small")];
+            reply.result.unwrap_or_else(|error| panic!("{range}: {error}"));
+            let buffer = reply.buffer.expect("the buffer comes back");
+            assert!(buffer.bytes() == self.rig.expected(range), "wrong bytes at {range}");
+        }
     }
 
     /// Performs what the shards want, but for ending requests to members.
