@@ -3,6 +3,10 @@
 //! Each task is a module with one `run`. A task prints what it did in plain lines and ends non-zero
 //! when something is wrong; none of them asks a question, so all of them run without a terminal.
 
+mod build;
+mod oracle;
+mod packages;
+mod test;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +26,10 @@ struct Arguments {
 enum Task {
     /// Check the house rules: imports, sizes, module documents, banned words, links, modes
     Tidy,
+    /// Have the real driver make arrays, and compare what `paritas` reads and says
+    Oracle(oracle::Options),
+    /// Install what the tests need, and run all of them
+    Test,
 }
 
 /// The workspace's root: the directory above this package.
@@ -34,6 +42,8 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let outcome = match Arguments::parse().task {
         Task::Tidy => tidy::run(&root),
+        Task::Test => test::run(&root),
+        Task::Oracle(options) => oracle::run(&root, &options).map(drop),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

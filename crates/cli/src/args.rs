@@ -22,6 +22,20 @@ pub(crate) struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Print the superblock of members, as mdadm --examine does.
+    #[command(
+        after_help = "Example:\n  paritas examine disk1.img\n  paritas examine --brief --scan disk*.img"
+    )]
+    Examine(Examine),
+    /// Print the write-intent bitmap of members or of a bitmap file, as mdadm -X does.
+    #[command(after_help = "Example:\n  paritas examine-bitmap disk1.img")]
+    ExamineBitmap(Members),
+    /// Print the bad-block log of members, as mdadm --examine-badblocks does.
+    #[command(after_help = "Example:\n  paritas examine-badblocks disk1.img")]
+    ExamineBadblocks(Members),
+    /// Say in a line what each file or device is, as mdadm --query does.
+    #[command(after_help = "Example:\n  paritas query disk1.img")]
+    Query(Members),
     /// Copy the content of an array into a file, or to standard output.
     ///
     /// Members are opened read-only. The array may be degraded: what is missing is computed.
@@ -30,6 +44,9 @@ pub(crate) enum Verb {
         after_help = "Example:\n  paritas copy disk1.img disk2.img disk3.img array.img\n  paritas copy disk*.img - | zstd > array.zst"
     )]
     Copy(Copy),
+    /// Keep sparse copies of members' metadata, as mdadm --dump does.
+    #[command(after_help = "Example:\n  paritas dump disk1.img disk2.img /srv/metadata")]
+    Dump(Dump),
     /// Serve the content of an array over NBD, in the foreground.
     ///
     /// With --readonly and members: no service is needed, and nothing is written.
@@ -46,6 +63,40 @@ pub(crate) enum Verb {
     /// Write the man pages into a directory.
     #[command(after_help = "Example:\n  paritas man /usr/local/share/man/man1")]
     Man(Man),
+}
+
+/// Arguments of `examine`.
+#[derive(Debug, Args)]
+pub(crate) struct Examine {
+    /// Image files, block devices, FILE@pN, or FILE@OFFSET[+SIZE].
+    #[arg(required = true, value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// One ARRAY line for each array.
+    #[arg(short, long)]
+    pub(crate) brief: bool,
+    /// As --brief.
+    #[arg(short, long)]
+    pub(crate) scan: bool,
+    /// More in ARRAY lines.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// KEY=value lines.
+    #[arg(short = 'Y', long, conflicts_with_all = ["brief", "scan"])]
+    pub(crate) export: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long, conflicts_with_all = ["brief", "scan", "export"])]
+    pub(crate) json: bool,
+}
+
+/// Arguments of the verbs that take members and print.
+#[derive(Debug, Args)]
+pub(crate) struct Members {
+    /// Image files, block devices, FILE@pN, or FILE@OFFSET[+SIZE].
+    #[arg(required = true, value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What only the user can decide when an array is read.
@@ -83,6 +134,14 @@ pub(crate) struct Copy {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) choices: ReadChoices,
+}
+
+/// Arguments of `dump`.
+#[derive(Debug, Args)]
+pub(crate) struct Dump {
+    /// Members, then the directory to put the copies into.
+    #[arg(required = true, num_args = 2.., value_names = ["MEMBER", "DIR"])]
+    pub(crate) words: Vec<String>,
 }
 
 /// Arguments of `serve`.

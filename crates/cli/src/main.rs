@@ -6,8 +6,10 @@
 mod args;
 mod bench;
 mod copy;
+mod examine;
 mod generate;
 mod members;
+mod metadata;
 mod progress;
 mod serve;
 mod sink;
@@ -17,9 +19,9 @@ use clap::Parser;
 use std::process::ExitCode;
 
 const WELCOME: &str = "\
-paritas look PATH...         which arrays are on these files or disks, and what to do next
+paritas examine MEMBER...    what these files or disks say of their array
 paritas copy MEMBER... OUT   the content of an array into a file; nothing is written to members
-paritas quickstart           see it work, on files that come along";
+paritas serve --readonly MEMBER... URI   the same content over NBD";
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_env("PARITAS_LOG");
@@ -41,7 +43,12 @@ fn run(verb: Option<Verb>) -> anyhow::Result<ExitCode> {
             anstream::println!("{WELCOME}");
             Ok(ExitCode::SUCCESS)
         }
+        Some(Verb::Examine(words)) => examine::examine(&words),
+        Some(Verb::ExamineBitmap(words)) => metadata::examine_bitmap(&words),
+        Some(Verb::ExamineBadblocks(words)) => metadata::examine_bad_blocks(&words),
+        Some(Verb::Query(words)) => metadata::query(&words),
         Some(Verb::Copy(words)) => copy::copy(&words).map(done),
+        Some(Verb::Dump(words)) => metadata::dump(&words),
         Some(Verb::Serve(words)) => serve::serve(&words).map(done),
         Some(Verb::Bench(Bench::Parity(words))) => bench::parity(&words).map(done),
         Some(Verb::Completions(words)) => {

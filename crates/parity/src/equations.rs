@@ -38,7 +38,7 @@ pub enum Unsolvable {
         /// The first other one, in bytes.
         found: usize,
     },
-    /// More blocks than [`MOST_BLOCKS`].
+    /// More blocks than `MOST_BLOCKS`.
     TooMany {
         /// How many were given.
         blocks: usize,

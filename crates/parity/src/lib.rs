@@ -4,10 +4,10 @@
 //! two *syndromes*, S_p = Σ D (+ P) and S_q = Σ g^e · D (+ Q), held in registers; a *finish* makes
 //! the one or two wanted blocks out of them. Multiplying happens in the finish only, so recovering
 //! two data blocks costs about what computing P and Q costs. The algorithm stands once, over the
-//! trait [`vector::Vector`](crate::vector); a file per instruction set fills the trait in.
+//! trait `vector::Vector`; a file per instruction set fills the trait in.
 //!
 //! Layers: `field` (GF(2^8)), `equations` (which finish solves which blocks; safe), `kernel` (which
-//! instruction set), `generic` (the fold), `arch` (intrinsics). [`reference`] is the slow and
+//! instruction set), `generic` (the fold), `arch` (intrinsics). [`mod@reference`] is the slow and
 //! obvious judge of them all.
 //!
 //! Deliberately absent: layouts (callers name each block's exponent), buffers, threads, clocks.

@@ -21,7 +21,6 @@ const IMPURE_PATHS: &[&str] = &[
     "std::net",
     "std::thread",
     "std::process",
-    "std::env",
     "std::io::stdin",
     "std::io::stdout",
     "std::os::unix::net",

@@ -1,0 +1,211 @@
+//! `cargo xtask oracle`: arrays made by the real driver, read by `paritas`.
+//!
+//! A table of combinations is cut into batches. One thread boots the driver for the next batch while
+//! others compare the last one, so that the machine is never idle; each batch's images are deleted
+//! when they were compared. Nothing is skipped: an array that the driver did not make is a failure.
+
+mod boot;
+mod combination;
+mod conditions;
+mod content;
+mod made;
+mod reader;
+mod shape;
+mod table;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use combination::Combination;
+use made::Made;
+use reader::Verdict;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
+
+/// How many combinations one boot makes.
+const BATCH: usize = 16;
+
+/// What to compare, and with which program.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Only combinations whose key holds this text
+    #[arg(long)]
+    only: Option<String>,
+    /// Only the combinations of the test command
+    #[arg(long)]
+    subset: bool,
+    /// Make the arrays and check them with the driver alone; no program is needed
+    #[arg(long)]
+    make_only: bool,
+    /// Print the keys and end
+    #[arg(long)]
+    list: bool,
+    /// Keep all images and manifests in this new directory
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// The program; the workspace's own is built when none is named
+    #[arg(long)]
+    program: Option<PathBuf>,
+}
+
+impl Options {
+    /// What the test command runs.
+    pub(crate) fn subset(program: PathBuf) -> Self {
+        Self { subset: true, program: Some(program), ..Self::default() }
+    }
+
+    fn chosen(&self) -> Vec<Combination> {
+        let is_chosen = |one: &Combination| {
+            (!self.subset || one.is_in_subset && !table::OPEN.contains(&one.key.as_str()))
+                && self.only.as_ref().is_none_or(|only| one.key.contains(only.as_str()))
+        };
+        table::all().into_iter().filter(is_chosen).collect()
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) combinations: usize,
+    pub(crate) comparisons: usize,
+    pub(crate) failures: usize,
+}
+
+/// Runs what the options name and prints each failure and a summary.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<Summary> {
+    let chosen = options.chosen();
+    if options.list {
+        chosen.iter().for_each(|one| println!("{}", one.key));
+        return Ok(Summary { combinations: chosen.len(), ..Summary::default() });
+    }
+    if chosen.is_empty() {
+        bail!("no combination has {:?} in its key; see --list", options.only);
+    }
+    let program = match &options.program {
+        _ if options.make_only => None,
+        Some(program) => Some(program.clone()),
+        None => Some(crate::build::program(root)?),
+    };
+    let place = Place::new(root, options.keep.as_deref())?;
+    let start = Instant::now();
+    let summary = pipeline(root, &place, program.as_deref(), &chosen)?;
+    println!(
+        "oracle: {} combinations, {} comparisons, {} failures, {:.0} s",
+        summary.combinations,
+        summary.comparisons,
+        summary.failures,
+        start.elapsed().as_secs_f64()
+    );
+    if summary.failures > 0 {
+        bail!("{} comparisons with the real driver failed", summary.failures);
+    }
+    Ok(summary)
+}
+
+/// Where images are: a directory that goes away, or one that stays.
+struct Place {
+    directory: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    fn new(root: &Path, keep: Option<&Path>) -> Result<Self> {
+        if let Some(keep) = keep {
+            std::fs::create_dir(keep)
+                .with_context(|| format!("cannot make {} (it must be new)", keep.display()))?;
+            return Ok(Self { directory: keep.canonicalize()?, temporary: None });
+        }
+        let target = root.join("target");
+        std::fs::create_dir_all(&target)?;
+        let temporary = tempfile::Builder::new().prefix("oracle-").tempdir_in(target)?;
+        Ok(Self { directory: temporary.path().to_path_buf(), temporary: Some(temporary) })
+    }
+
+    /// Removes a batch's images, unless they are to stay.
+    fn discard(&self, batch: &Path) -> Result<()> {
+        if self.temporary.is_some() {
+            std::fs::remove_dir_all(batch).context("cannot remove compared images")?;
+        }
+        Ok(())
+    }
+}
+
+/// A batch's directory and what was made in it.
+type Batch = (PathBuf, Result<Vec<Result<Made>>>);
+
+/// Makes batches in one thread and compares them in this one.
+fn pipeline(
+    root: &Path,
+    place: &Place,
+    program: Option<&Path>,
+    chosen: &[Combination],
+) -> Result<Summary> {
+    // Room for none: at most one batch is being made and one is being compared.
+    let (sender, receiver) = sync_channel(0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || produce(root, &place.directory, chosen, &sender));
+        consume(place, program, &receiver)
+    })
+}
+
+fn produce(root: &Path, directory: &Path, chosen: &[Combination], sender: &SyncSender<Batch>) {
+    for (number, batch) in chosen.chunks(BATCH).enumerate() {
+        let directory = directory.join(format!("batch-{number:02}"));
+        let made = made::make(root, &directory, batch);
+        if sender.send((directory, made)).is_err() {
+            return;
+        }
+    }
+}
+
+fn consume(place: &Place, program: Option<&Path>, batches: &Receiver<Batch>) -> Result<Summary> {
+    let mut summary = Summary::default();
+    for (directory, batch) in batches {
+        let batch = batch?;
+        summary.combinations += batch.len();
+        let mut ready = Vec::new();
+        for made in batch {
+            match made {
+                Ok(made) => ready.push(made),
+                Err(error) => {
+                    println!("FAILED {error:#}");
+                    summary.failures += 1;
+                }
+            }
+        }
+        if let Some(program) = program {
+            for (key, verdict) in compare_all(program, &ready)? {
+                summary.comparisons += verdict.compared;
+                summary.failures += verdict.failures.len();
+                verdict.failures.iter().for_each(|failure| println!("FAILED {key}: {failure}"));
+            }
+        }
+        place.discard(&directory)?;
+    }
+    Ok(summary)
+}
+
+/// Compares a batch on two threads; the third core's work, if there is one, is the next boot.
+fn compare_all(program: &Path, ready: &[Made]) -> Result<Vec<(String, Verdict)>> {
+    let next = Mutex::new(ready.iter());
+    let verdicts = Mutex::new(Vec::new());
+    let poisoned = "a comparing thread panicked";
+    std::thread::scope(|scope| {
+        let work = || -> Result<()> {
+            loop {
+                let Some(made) = next.lock().expect(poisoned).next() else { return Ok(()) };
+                let verdict = reader::compare(program, made)?;
+                let key = made.combination.key.clone();
+                verdicts.lock().expect(poisoned).push((key, verdict));
+            }
+        };
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.into_iter().try_for_each(|worker| worker.join().expect(poisoned))
+    })?;
+    Ok(verdicts.into_inner().expect(poisoned))
+}
