@@ -4,10 +4,11 @@ use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
 
 /// A package and a file that it brings.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
     ("user-mode-linux", "/usr/bin/linux.uml"),
     ("mdadm", "/usr/sbin/mdadm"),
     ("libnbd-bin", "/usr/bin/nbdinfo"),
+    ("python3-libnbd", "/usr/share/doc/python3-libnbd"),
     ("qemu-utils", "/usr/bin/qemu-img"),
     ("fio", "/usr/bin/fio"),
     ("gdisk", "/usr/sbin/sgdisk"),

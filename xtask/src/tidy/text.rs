@@ -32,7 +32,6 @@ const BANNED_IN_RUST: &[(&str, &str)] = &[
     (concat!("#[ig", "nore"), "a test runs or is deleted"),
     (concat!("db", "g!("), "left over from a search"),
     (concat!("#[al", "low("), "use #[expect(lint, reason = \"...\")], which ends with its cause"),
-    (concat!("#![al", "low("), "use #![expect(lint, reason = \"...\")], which ends with its cause"),
 ];
 
 /// Checks one file.
