@@ -22,6 +22,13 @@ pub(crate) struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Say which arrays are on files, directories or disks, and what to do next.
+    ///
+    /// Nothing is written, and no root is needed on files.
+    #[command(
+        after_help = "Example:\n  paritas look disk1.img disk2.img disk3.img\n  paritas look /srv/images"
+    )]
+    Look(Look),
     /// Print the superblock of members, as mdadm --examine does.
     #[command(
         after_help = "Example:\n  paritas examine disk1.img\n  paritas examine --brief --scan disk*.img"
@@ -63,6 +70,19 @@ pub(crate) enum Verb {
     /// Write the man pages into a directory.
     #[command(after_help = "Example:\n  paritas man /usr/local/share/man/man1")]
     Man(Man),
+}
+
+/// Arguments of `look`.
+#[derive(Debug, Args)]
+pub(crate) struct Look {
+    /// Files, directories (their files) or block devices.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) choices: ReadChoices,
 }
 
 /// Arguments of `examine`.

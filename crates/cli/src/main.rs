@@ -8,6 +8,7 @@ mod bench;
 mod copy;
 mod examine;
 mod generate;
+mod look;
 mod members;
 mod metadata;
 mod progress;
@@ -19,7 +20,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 const WELCOME: &str = "\
-paritas examine MEMBER...    what these files or disks say of their array
+paritas look PATH...         which arrays are on these files or disks, and what to do next
 paritas copy MEMBER... OUT   the content of an array into a file; nothing is written to members
 paritas serve --readonly MEMBER... URI   the same content over NBD";
 
@@ -43,6 +44,7 @@ fn run(verb: Option<Verb>) -> anyhow::Result<ExitCode> {
             anstream::println!("{WELCOME}");
             Ok(ExitCode::SUCCESS)
         }
+        Some(Verb::Look(words)) => look::look(&words).map(done),
         Some(Verb::Examine(words)) => examine::examine(&words),
         Some(Verb::ExamineBitmap(words)) => metadata::examine_bitmap(&words),
         Some(Verb::ExamineBadblocks(words)) => metadata::examine_bad_blocks(&words),

@@ -11,6 +11,7 @@
 
 mod array;
 mod assembly;
+mod content;
 mod drive;
 mod gate;
 mod home;
@@ -30,6 +31,7 @@ mod window;
 
 pub use array::{Array, Control, Report, StartError};
 pub use assembly::{Assembly, MemberStart};
+pub use content::Content;
 pub use drive::{Config, Drive, HostError, HostRequest, HostWork, Reply};
 pub use home::Home;
 pub use map::MemberMap;

@@ -15,6 +15,7 @@ pub mod copy;
 pub mod dump;
 pub mod examine;
 pub mod gather;
+pub mod look;
 pub mod query;
 pub mod reading;
 pub mod restore;

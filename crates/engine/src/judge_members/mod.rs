@@ -26,6 +26,7 @@
 mod array;
 mod assembly;
 mod candidate;
+mod outcome;
 mod verdict;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod tests;
 
 pub use assembly::{AssembledFrom, ReadChoices, RefusedAssembly, assemble_for_reading};
 pub use candidate::{BitmapFacts, Candidate, JournalFacts};
+pub use outcome::{DriverOutcome, FailReason, ForceReason, Slots, driver_outcome};
 pub use verdict::{ArrayJudgement, Concern, Judgement, Verdict};
 
 /// Judges all candidates.
