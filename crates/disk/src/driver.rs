@@ -142,4 +142,11 @@ pub trait Driver {
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+
+    /// Whether all that can be known of is told by [`Driver::wait_fd`], so that a thread may sleep
+    /// until that is readable. To be asked *after* it and right before the sleep: a driver may hold
+    /// what ended before the descriptor was asked for, or more than one poll takes.
+    fn may_sleep(&self) -> bool {
+        true
+    }
 }

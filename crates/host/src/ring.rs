@@ -394,6 +394,21 @@ impl Driver for Ring {
         }
         self.event.get().map(AsFd::as_fd)
     }
+
+    /// The kernel signals the event when its list of ended entries ceases to be empty. An entry that
+    /// ended before the event was registered, or that an earlier look left in the list, signals
+    /// nothing: the flag and the queue tell of it.
+    fn may_sleep(&self) -> bool {
+        // SAFETY: looks at the heads and tails only; the thread that uses the ring is this one.
+        #[expect(unsafe_code, reason = "the queues are shared with the kernel")]
+        let (submission, completion) =
+            unsafe { (self.ring.submission_shared(), self.ring.completion_shared()) };
+        submission.is_empty()
+            && !submission.taskrun()
+            && !submission.cq_overflow()
+            && completion.is_empty()
+            && self.ended.is_empty()
+    }
 }
 
 impl Drop for Ring {

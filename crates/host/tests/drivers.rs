@@ -214,7 +214,7 @@ fn result_of(
 }
 
 fn errors(name: &str) {
-    let pool = Pool::new(4 << 20);
+    let pool = Pool::new(32 << 20);
     let Some(mut driver) = driver(name, &pool) else { return };
     let driver = driver.as_mut();
     let image = Image::new(None, &pattern(1 << 20, 5));
@@ -369,10 +369,45 @@ fn waiting_elsewhere(name: &str) {
     }
 }
 
+/// What ended before the descriptor was first asked for, and what one poll left, wakes nobody: the
+/// driver says that its thread may not sleep. Both where a read passes the cache and where not.
+fn nothing_is_slept_over(name: &str) {
+    for parent in [None, Some(env!("CARGO_TARGET_TMPDIR"))] {
+        let pool = Pool::new(32 << 20);
+        let Some(mut driver) = driver(name, &pool) else { return };
+        let image = Image::new(parent, &pattern(1 << 20, 6));
+        let disk = driver.attach(image.open(Access::Read));
+        let mut lent = Vec::new();
+        for tag in 0..200 {
+            let mut buffer = pool.take(4096).expect("free");
+            let memory = IoMemory::Own(buffer.lend(0..4096));
+            driver.submit(Io { memory, ..io(tag, disk, Operation::Read, 8 * tag, 8) });
+            lent.push(buffer);
+        }
+        driver.flush_batch();
+        std::thread::sleep(Duration::from_millis(20));
+        let mut done = Vec::new();
+        while done.len() < 200 {
+            let Some(fd) = driver.wait_fd() else { return };
+            let seconds = if driver.may_sleep() { 20 } else { 0 };
+            let time = rustix::event::Timespec { tv_sec: seconds, tv_nsec: 0 };
+            let mut events = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)];
+            let ready = rustix::event::poll(&mut events, Some(&time)).expect("waited");
+            assert!(ready == 1 || seconds == 0, "{} of 200 ended, then nothing", done.len());
+            driver.poll(Wait::No, &mut done);
+        }
+    }
+}
+
 macro_rules! suite {
     ($($driver:ident),*) => {$(
         mod $driver {
             const NAME: &str = stringify!($driver);
+
+            #[test]
+            fn nothing_is_slept_over() {
+                super::nothing_is_slept_over(NAME);
+            }
 
             #[test]
             fn random_work_agrees_with_a_model() {

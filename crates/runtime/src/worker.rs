@@ -413,6 +413,9 @@ impl Worker {
         for (connection, wanted) in self.connections.iter().flatten().zip(wanted) {
             fds.push(PollFd::from_borrowed_fd(connection.fd(), wanted));
         }
+        // Its descriptor was asked for above; what it does not tell is looked at before the sleep.
+        let timeout =
+            if self.members.driver().may_sleep() { timeout } else { Some(Duration::ZERO) };
         let timeout = timeout.map(|time| Timespec {
             tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(time.subsec_nanos()),
