@@ -6,19 +6,24 @@
 array=/dev/md0
 attributes=/sys/block/md0/md
 
-# Attaches every image of the plan; the device of m3.img is then ${device[m3]}.
+# Puts the images $2... behind loop devices, read-write or read-only as $1 says, and frees all
+# others; the device of m3.img is then ${device[m3]}.
 declare -A device
 attach() {
-    local image
-    for image in m*.img; do
-        device[${image%.img}]=$(losetup --find --show "$@" "$image") || return 1
-    done
+    local name path
+    device=()
+    "$oracle_guest/loops.pl" "$@" >devices || return 1
+    while read -r name path; do
+        device[$name]=$path
+    done <devices
 }
 
 # Makes the array from the images in the plan's order. New images are zeros, which agree with each
-# other at every level, so nothing needs to be synchronised.
+# other at every level, so nothing needs to be synchronised. A plan with a patch is made as
+# something that mdadm has a word for and then started again as what it says.
 create() {
     local word devices=()
+    attach read-write m*.img || return 1
     for word in $order; do
         case $word in
             m[0-9]*) devices+=("${device[$word]}") ;;
@@ -29,11 +34,17 @@ create() {
     [ -n "$layout" ] && words+=("--layout=$layout")
     [ -n "$chunk" ] && words+=("--chunk=$chunk")
     [ "$spares" -gt 0 ] && words+=("--spare-devices=$spares")
-    mdadm --create "$array" "${words[@]}" $options "--raid-devices=$count" "${devices[@]}"
+    mdadm --create "$array" "${words[@]}" $options "--raid-devices=$count" "${devices[@]}" ||
+        return 1
+    if [ -n "$patch_at" ]; then
+        stop && attach none &&
+            "$oracle_guest/patch.pl" "$metadata" "$patch_at" "$patch_value" m*.img &&
+            attach read-write m*.img && mdadm --assemble "$array" "${device[@]}"
+    fi
 }
 
 size_of_array() {
-    blockdev --getsize64 "$array"
+    echo $(($(</sys/block/md0/size) * 512))
 }
 
 # Fills the whole array with the pattern from the plan's offset plus $1 bytes on.
@@ -82,40 +93,26 @@ restore_snapshot() {
     done
 }
 
-# What is said about the members afterwards, all through read-only devices: the bitmap as mdadm
-# prints it, and the content as the driver reads it from an array that it started again.
+# What is said about the members afterwards: the bitmap as mdadm prints it, and the content as the
+# driver reads it from an array that it started again. Neither may change the images, so they are
+# read-only; a driver that must write in order to start gets copies.
 leave() {
-    losetup -D
-    device=()
-    attach --read-only || return 1
-    local image
-    for image in "${!device[@]}"; do
+    local image images=(m*.img)
+    attach read-only m*.img || return 1
+    for image in "${images[@]%.img}"; do
         mdadm --examine-bitmap "${device[$image]}" >"$image.bitmap"
         echo $? >"$image.bitmap-code"
+        [ "$has_bitmap" = yes ] || break
     done
-    [ "$verify" = no ] && return 0
+    case $verify in
+        no) return 0 ;;
+        copies)
+            for image in "${images[@]}"; do
+                cp --sparse=always "$image" "copy-$image" || return 1
+            done
+            attach read-write copy-m*.img
+            ;;
+    esac
     mdadm --assemble "$array" --readonly --run "${device[@]}" || return 1
-    cat /proc/mdstat >mdstat
-    sha256sum <"$array" | cut -d' ' -f1 >sha256
-    stop
-}
-
-# Writes a raid10 layout that mdadm has no word for into a version 1 superblock at byte $2 of
-# image $1, and the checksum that goes with it.
-patch_layout() {
-    local image=$1 at=$2 layout_value=$3
-    put_u32 "$image" $((at + 76)) "$layout_value"
-    put_u32 "$image" $((at + 216)) 0
-    local roles sum
-    roles=$(od -An -tu4 -j $((at + 220)) -N 4 "$image")
-    sum=$(od -An -v -tu4 -w4 -j "$at" -N $((256 + 2 * roles)) "$image" |
-        awk '{ sum += $1 } END { printf "%.0f", sum }')
-    put_u32 "$image" $((at + 216)) $(((sum & 0xffffffff) + (sum >> 32) & 0xffffffff))
-}
-
-# Writes the number $3 as four little-endian bytes at byte $2 of image $1.
-put_u32() {
-    local bytes
-    printf -v bytes '\\x%02x' $(($3 & 255)) $(($3 >> 8 & 255)) $(($3 >> 16 & 255)) $(($3 >> 24 & 255))
-    printf "$bytes" | dd "of=$1" bs=1 "seek=$2" conv=notrunc status=none
+    sha256sum <"$array" >sha256 && stop
 }

@@ -8,19 +8,16 @@ later=1048576
 
 # Whole and cleanly stopped.
 condition_whole() {
-    attach && create && fill 0 && stop
+    create && fill 0 && stop
 }
 
-# A raid10 layout without a word: made as a plain one, rewritten before the first write.
-condition_patched() {
-    attach && create && stop || return 1
-    losetup -D
-    local image
-    for image in m*.img; do
-        patch_layout "$image" "$superblock" "$patched" || return 1
-    done
-    device=()
-    attach && mdadm --assemble "$array" "${device[@]}" && fill 0 && stop
+# Filled but for its start: this personality writes to the device's start, where the superblock is.
+condition_from_1_mib() {
+    create || return 1
+    local size
+    size_of_array >size && size=$(<size) || return 1
+    dd "if=$pattern" "of=$array" bs=1M iflag=skip_bytes,count_bytes,fullblock conv=fsync seek=1 \
+        "skip=$offset" "count=$((size - later))" status=none && stop
 }
 
 # raid0 whose superblocks do not say which of the two multi-zone layouts holds; the driver was told.
@@ -29,13 +26,12 @@ condition_ambiguous() {
     condition_whole && leave
     local code=$?
     echo 0 >/sys/module/raid0/parameters/default_layout
-    verify=no
-    return "$code"
+    exit "$code"
 }
 
 # The victims were failed and removed, then everything was written again.
 condition_degraded() {
-    attach && create && fill 0 || return 1
+    create && fill 0 || return 1
     local victim
     for victim in $victims; do
         mdadm "$array" --fail "${device[$victim]}" || return 1
@@ -47,7 +43,7 @@ condition_degraded() {
 
 # The victims were not there when the array was started again and written.
 condition_left_behind() {
-    attach && create && fill 0 && stop || return 1
+    create && fill 0 && stop || return 1
     local image present=()
     for image in "${!device[@]}"; do
         [[ " $victims " == *" $image "* ]] || present+=("${device[$image]}")
@@ -57,23 +53,24 @@ condition_left_behind() {
 
 # Cut while writes were not yet marked as done.
 condition_dirty() {
-    attach && create || return 1
+    create || return 1
     echo 0 >$attributes/safe_mode_delay
     fill 0 && snapshot && stop && restore_snapshot
 }
 
-# Made without --assume-clean; the first resync came only as far as $reach sectors.
+# Made without --assume-clean; the first resync came only as far as $reach sectors. The driver is
+# told to wait for the first write, so that the resync meets the limit from its start.
 condition_resyncing() {
-    attach || return 1
-    hold_sync_new
-    create || return 1
-    echo "$reach" >$attributes/sync_max
-    fill 0 && release_speed && await_reach && stop
+    echo 1 >/sys/module/md_mod/parameters/start_ro
+    create
+    local code=$?
+    echo 0 >/sys/module/md_mod/parameters/start_ro
+    [ "$code" = 0 ] && echo "$reach" >$attributes/sync_max && fill 0 && await_reach && stop
 }
 
 # A failed member is being rebuilt on the image that the plan names as newcomer.
 condition_rebuilding() {
-    attach && create && fill 0 || return 1
+    create && fill 0 || return 1
     mdadm "$array" --fail "${device[$victims]}" || return 1
     sleep 0.3
     mdadm "$array" --remove "${device[$victims]}" || return 1
@@ -84,7 +81,7 @@ condition_rebuilding() {
 
 # A member that still works is being copied to the newcomer.
 condition_replacing() {
-    attach && create && fill 0 || return 1
+    create && fill 0 || return 1
     echo "$reach" >$attributes/sync_max
     mdadm "$array" --add "${device[$newcomer]}" || return 1
     mdadm "$array" --replace "${device[$victims]}" --with "${device[$newcomer]}" && await_reach &&
@@ -94,7 +91,7 @@ condition_replacing() {
 # Blocks of the victim are in its bad-block log; their bytes are then spoilt, so that a reader who
 # does not look at the log is caught. The sectors count from the start of the device.
 condition_bad_blocks() {
-    attach && create && fill 0 || return 1
+    create && fill 0 || return 1
     local name=${device[$victims]##*/} range
     for range in $bad_blocks; do
         echo "${range%+*} ${range#*+}" >"$attributes/dev-$name/bad_blocks" || return 1
@@ -109,21 +106,19 @@ condition_bad_blocks() {
 
 # A journal member stands before the others.
 condition_journal() {
-    attach || return 1
-    options+=" --write-journal=${device[$journal]}"
+    options+=" --write-journal=/dev/loop${journal#m}"
     create && fill 0 && stop
 }
 
 # The same, cut before the journal was emptied.
 condition_journal_dirty() {
-    attach || return 1
-    options+=" --write-journal=${device[$journal]}"
+    options+=" --write-journal=/dev/loop${journal#m}"
     create && fill 0 && snapshot && stop && restore_snapshot
 }
 
 # A reshape was stopped part of the way: $reshape has the words for mdadm --grow.
 condition_reshaping() {
-    attach && create && fill 0 || return 1
+    create && fill 0 || return 1
     local image
     for image in $newcomer; do
         mdadm "$array" --add "${device[$image]}" || return 1
@@ -137,20 +132,15 @@ condition_reshaping() {
     stop
 }
 
-# A spare was given from the start.
-condition_spare() {
-    condition_whole
-}
-
-# Slow from the first moment: a resync that starts at creation must not be over before it is held.
-hold_sync_new() {
-    echo 1 >/proc/sys/dev/raid/speed_limit_min
-    echo 1 >/proc/sys/dev/raid/speed_limit_max
-}
-
-release_speed() {
-    echo 1000 >/proc/sys/dev/raid/speed_limit_min
-    echo 200000 >/proc/sys/dev/raid/speed_limit_max
+# Two paths to one disk: what was written through the first is what the second has, too.
+condition_paths() {
+    create && stop && mdadm --assemble "$array" "${device[m0]}" "${device[m1]}" && fill 0 && stop ||
+        return 1
+    attach none
+    local first=0
+    case $metadata in 1.1 | 1.2) first=$((2048 * 512)) ;; esac
+    dd if=m0.img of=m1.img bs=1M iflag=skip_bytes,count_bytes oflag=seek_bytes conv=notrunc \
+        "skip=$first" "seek=$first" "count=$(<size)" status=none
 }
 
 # Waits until the work that runs has come to $reach and stands there.

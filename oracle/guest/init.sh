@@ -36,7 +36,7 @@ run_plan() {
         "condition_$condition" && leave
     )
     local code=$?
-    clear_away >>"$directory/log" 2>&1
+    if [ "$code" != 0 ]; then clear_away >>"$directory/log" 2>&1; fi
     if [ "$code" = 0 ]; then echo ok; else echo "failed with code $code"; fi >"$directory/status"
 }
 
@@ -46,7 +46,7 @@ clear_away() {
     for array in /dev/md[0-9]*; do
         [ -e "$array" ] && mdadm --stop "$array"
     done
-    losetup -D
+    "$oracle_guest/loops.pl" none
 }
 
 if prepare; then

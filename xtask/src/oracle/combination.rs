@@ -13,10 +13,10 @@ pub(super) const LATER: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Whole,
-    /// The layout word is put into the superblocks before the first write.
-    Patched {
-        layout: u32,
-    },
+    /// Written from 1 MiB on, since a write to the start would reach the superblock.
+    From1Mib,
+    /// Several paths to one disk, so that all members hold the same.
+    Paths,
     /// raid0 without a recorded multi-zone layout, written by a driver that was told one.
     Ambiguous {
         told: u32,
@@ -60,6 +60,29 @@ pub(super) enum Condition {
     },
 }
 
+/// A number that is put into the superblocks, since mdadm makes no such array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patch {
+    /// The level that mdadm makes it as.
+    pub(super) made_as: &'static str,
+    /// The byte of the superblock where the number stands.
+    pub(super) at: u32,
+    pub(super) value: u32,
+}
+
+/// How the driver's own reading is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verification {
+    /// It starts the array from read-only devices.
+    InPlace,
+    /// The same, and its reading is what counts: the array shows more than was written.
+    AsRead,
+    /// It has to write in order to start, and gets copies.
+    OnCopies,
+    /// It would go on changing the array.
+    Not,
+}
+
 /// What `paritas copy` has to do with a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -99,6 +122,7 @@ pub(super) struct Combination {
     pub(super) sizes: Vec<u64>,
     /// More words for `mdadm --create`.
     pub(super) options: Vec<&'static str>,
+    pub(super) patch: Option<Patch>,
     pub(super) condition: Condition,
     /// Whether the test command makes it too.
     pub(super) is_in_subset: bool,
@@ -194,7 +218,9 @@ impl Combination {
             options: options.to_vec(),
             outcome,
         };
-        let with_journal = if is_dirty { Outcome::Refused } else { Outcome::Exact };
+        // The driver leaves its last unit in a journal that it closes; whether the members have it
+        // all is not looked into, so that refusing is right there as well.
+        let with_journal = if is_dirty { Outcome::Refused } else { Outcome::ExactOrRefused };
         let first = self.order.first().copied().flatten();
         vec![
             lost(None, &[], with_journal),
@@ -205,32 +231,37 @@ impl Combination {
         ]
     }
 
-    /// Whether the driver can start the array again without writing to its members.
-    pub(super) fn is_verified_by_driver(&self) -> bool {
+    /// How the driver's own reading is checked.
+    pub(super) fn verification(&self) -> Verification {
         match self.condition {
-            Condition::Reshaping { .. } | Condition::Journal { is_dirty: true, .. } => false,
-            Condition::Dirty => !self.options.contains(&PPL),
-            _ => true,
+            Condition::Reshaping { .. } => Verification::Not,
+            Condition::From1Mib => Verification::AsRead,
+            Condition::Journal { .. } => Verification::OnCopies,
+            _ if self.options.contains(&PPL) || self.has_bitmap() => Verification::OnCopies,
+            _ => Verification::InPlace,
         }
     }
 
-    /// The members' words in mdadm's order, and the options that stand before them.
-    fn order_and_options(&self) -> (Vec<String>, Vec<&'static str>) {
+    /// Whether mdadm was asked for a bitmap.
+    pub(super) fn has_bitmap(&self) -> bool {
+        self.options.contains(&BITMAP)
+    }
+
+    /// The guest's plan: shell variables.
+    pub(super) fn plan(&self, pattern: &str, offset: u64) -> String {
         let mut order: Vec<String> =
             self.order.iter().map(|one| one.as_ref().map_or("missing".into(), image)).collect();
         let (of_members, options): (Vec<&str>, Vec<&str>) =
             self.options.iter().partition(|word| **word == WRITE_MOSTLY);
         // mdadm gives this one to the members that follow it.
         order.splice(1..1, of_members.into_iter().map(str::to_owned));
-        (order, options)
-    }
-
-    /// The guest's plan: shell variables.
-    pub(super) fn plan(&self, pattern: &str, offset: u64) -> String {
-        let words = |images: &[usize]| images.iter().map(image).collect::<Vec<_>>().join(" ");
-        let (order, options) = self.order_and_options();
+        let verify = match self.verification() {
+            Verification::InPlace | Verification::AsRead => "yes",
+            Verification::OnCopies => "copies",
+            Verification::Not => "no",
+        };
         let mut lines = vec![
-            ("level", self.level.word().to_owned()),
+            ("level", self.patch.map_or(self.level.word(), |patch| patch.made_as).to_owned()),
             ("layout", self.layout.clone()),
             ("metadata", self.metadata.to_owned()),
             ("chunk", self.chunk_kib.map(|kib| kib.to_string()).unwrap_or_default()),
@@ -240,16 +271,28 @@ impl Combination {
             ("options", options.join(" ")),
             ("pattern", pattern.to_owned()),
             ("offset", offset.to_string()),
-            ("verify", if self.is_verified_by_driver() { "yes" } else { "no" }.to_owned()),
+            ("verify", verify.to_owned()),
+            ("has_bitmap", if self.has_bitmap() { "yes" } else { "no" }.to_owned()),
         ];
         let mut add = |name, value| lines.push((name, value));
-        let condition = match &self.condition {
+        if let Some(patch) = self.patch {
+            add("patch_at", patch.at.to_string());
+            add("patch_value", patch.value.to_string());
+        }
+        let condition = self.condition.plan(&mut add);
+        add("condition", condition.to_owned());
+        lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect()
+    }
+}
+
+impl Condition {
+    /// Adds what the guest must know of the condition, and gives its word.
+    fn plan(&self, mut add: impl FnMut(&'static str, String)) -> &'static str {
+        let words = |images: &[usize]| images.iter().map(image).collect::<Vec<_>>().join(" ");
+        match self {
             Condition::Whole => "whole",
-            Condition::Patched { layout } => {
-                add("patched", layout.to_string());
-                add("superblock", if self.metadata == "1.1" { "0" } else { "4096" }.to_owned());
-                "patched"
-            }
+            Condition::From1Mib => "from_1_mib",
+            Condition::Paths => "paths",
             Condition::Ambiguous { told } => {
                 add("told", told.to_string());
                 "ambiguous"
@@ -272,7 +315,7 @@ impl Combination {
                 add("victims", image(victim));
                 add("newcomer", image(newcomer));
                 add("reach", reach.to_string());
-                let is_rebuilding = matches!(self.condition, Condition::Rebuilding { .. });
+                let is_rebuilding = matches!(self, Condition::Rebuilding { .. });
                 if is_rebuilding { "rebuilding" } else { "replacing" }
             }
             Condition::BadBlocks { victim, ranges } => {
@@ -290,14 +333,14 @@ impl Combination {
                 add("reshape", (*reshape).to_owned());
                 "reshaping"
             }
-        };
-        add("condition", condition.to_owned());
-        lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect()
+        }
     }
 }
 
 /// mdadm's word for members that are read only when nothing else is left.
 pub(super) const WRITE_MOSTLY: &str = "--write-mostly";
+/// mdadm's words for a bitmap beside the superblock.
+pub(super) const BITMAP: &str = "--bitmap=internal";
 /// mdadm's word for an array with partial parity logs.
 pub(super) const PPL: &str = "--consistency-policy=ppl";
 

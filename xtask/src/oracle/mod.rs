@@ -28,7 +28,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 /// How many combinations one boot makes.
-const BATCH: usize = 16;
+const BATCH: usize = 12;
+/// How many guests run at a time. A guest uses one core.
+const GUESTS: usize = 2;
 
 /// What to compare, and with which program.
 #[derive(Args, Default)]
@@ -61,7 +63,7 @@ impl Options {
 
     fn chosen(&self) -> Vec<Combination> {
         let is_chosen = |one: &Combination| {
-            (!self.subset || one.is_in_subset && !table::OPEN.contains(&one.key.as_str()))
+            (!self.subset || one.is_in_subset)
                 && self.only.as_ref().is_none_or(|only| one.key.contains(only.as_str()))
         };
         table::all().into_iter().filter(is_chosen).collect()
@@ -138,23 +140,34 @@ impl Place {
 /// A batch's directory and what was made in it.
 type Batch = (PathBuf, Result<Vec<Result<Made>>>);
 
-/// Makes batches in one thread and compares them in this one.
+/// Makes batches in some threads and compares them in this one.
 fn pipeline(
     root: &Path,
     place: &Place,
     program: Option<&Path>,
     chosen: &[Combination],
 ) -> Result<Summary> {
-    // Room for none: at most one batch is being made and one is being compared.
+    content::write_pattern(&place.directory.join("pattern"))?;
+    let waiting = Mutex::new(chosen.chunks(BATCH).enumerate());
+    // Room for none: a guest that is ready waits until its images can be compared.
     let (sender, receiver) = sync_channel(0);
     std::thread::scope(|scope| {
-        scope.spawn(move || produce(root, &place.directory, chosen, &sender));
-        consume(place, program, &receiver)
+        for _ in 0..GUESTS {
+            let (waiting, sender) = (&waiting, sender.clone());
+            scope.spawn(move || produce(root, &place.directory, waiting, &sender));
+        }
+        drop(sender);
+        consume(place, program, receiver)
     })
 }
 
-fn produce(root: &Path, directory: &Path, chosen: &[Combination], sender: &SyncSender<Batch>) {
-    for (number, batch) in chosen.chunks(BATCH).enumerate() {
+/// The batches that nobody has made, with their numbers.
+type Waiting<'a> = Mutex<std::iter::Enumerate<std::slice::Chunks<'a, Combination>>>;
+
+fn produce(root: &Path, directory: &Path, waiting: &Waiting, sender: &SyncSender<Batch>) {
+    loop {
+        let next = waiting.lock().expect("a making thread panicked").next();
+        let Some((number, batch)) = next else { return };
         let directory = directory.join(format!("batch-{number:02}"));
         let made = made::make(root, &directory, batch);
         if sender.send((directory, made)).is_err() {
@@ -163,7 +176,7 @@ fn produce(root: &Path, directory: &Path, chosen: &[Combination], sender: &SyncS
     }
 }
 
-fn consume(place: &Place, program: Option<&Path>, batches: &Receiver<Batch>) -> Result<Summary> {
+fn consume(place: &Place, program: Option<&Path>, batches: Receiver<Batch>) -> Result<Summary> {
     let mut summary = Summary::default();
     for (directory, batch) in batches {
         let batch = batch?;

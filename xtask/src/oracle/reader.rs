@@ -12,6 +12,11 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// Seconds that a call may take; each of them is done in well under one.
+const TIMEOUT: &str = "120";
+/// What `timeout` ends with when the time was over.
+const TIMED_OUT: i32 = 124;
+
 /// What came out for one combination.
 #[derive(Default)]
 pub(super) struct Verdict {
@@ -78,7 +83,9 @@ fn describe(trial: &Trial) -> String {
 
 /// A call of `paritas` in the images' directory, in the surroundings that texts are compared in.
 pub(super) fn call(program: &Path, made: &Made) -> Command {
-    let mut command = Command::new(program);
+    // A program that hangs is a failure, not a test that never ends.
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", TIMEOUT]).arg(program);
     command.current_dir(&made.directory).env("TZ", "UTC").env("LC_ALL", "C").stdin(Stdio::null());
     command
 }
@@ -159,6 +166,9 @@ fn judge_failure(wanted: Outcome, code: Option<i32>, message: &str) -> Result<()
     // A panic ends with 101: never a refusal.
     if code == 101 || message.contains("panicked") {
         return Err(format!("panicked: {message}"));
+    }
+    if code == TIMED_OUT {
+        return Err(format!("did not end within {TIMEOUT} s: {message}"));
     }
     if message.is_empty() {
         return Err(format!("ended with code {code} without a word"));

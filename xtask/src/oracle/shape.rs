@@ -17,6 +17,7 @@ pub(super) enum Level {
     Raid5,
     Raid6,
     Raid10(Copies),
+    Multipath,
     Faulty,
 }
 
@@ -53,6 +54,7 @@ impl Level {
             Self::Raid5 => "raid5",
             Self::Raid6 => "raid6",
             Self::Raid10(_) => "raid10",
+            Self::Multipath => "multipath",
             Self::Faulty => "faulty",
         }
     }
@@ -62,7 +64,7 @@ impl Level {
         let missing = present.iter().filter(|is_there| !**is_there).count();
         match self {
             Self::Linear | Self::Raid0 | Self::Faulty => missing == 0,
-            Self::Raid1 => missing < present.len(),
+            Self::Raid1 | Self::Multipath => missing < present.len(),
             Self::Raid4 | Self::Raid5 => missing <= 1,
             Self::Raid6 => missing <= 2,
             Self::Raid10(copies) => (0..present.len())

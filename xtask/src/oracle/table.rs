@@ -3,7 +3,7 @@
 //! Chunk sizes, counts and sizes go round as the loops go on, so that each layout meets several of
 //! them without a product of all. Conditions are listed in `conditions`.
 
-use super::combination::{Combination, Condition};
+use super::combination::{Combination, Condition, Patch};
 use super::conditions;
 use super::shape::{Arrangement, Copies, Level};
 
@@ -37,6 +37,13 @@ const RAID6_LAYOUTS: [&str; 14] = [
     "right-asymmetric-6",
     "parity-first-6",
 ];
+
+/// Where the layout stands in a superblock of version 1.
+const LAYOUT_AT: u32 = 76;
+
+/// mdadm makes no raid0 with metadata 0.90 where the driver wants a layout, which 0.90 cannot record;
+/// old ones exist. The number is the level's.
+const RAID0_FROM_LINEAR: Patch = Patch { made_as: "linear", at: 28, value: 0 };
 
 /// All combinations, each key once.
 pub(super) fn all() -> Vec<Combination> {
@@ -75,6 +82,7 @@ pub(super) fn plain(
         order: (0..count).map(Some).collect(),
         sizes: (0..count).map(|image| (kib << 10) + odd(image)).collect(),
         options,
+        patch: None,
         condition: Condition::Whole,
         is_in_subset: false,
     }
@@ -83,17 +91,6 @@ pub(super) fn plain(
 fn takes_assume_clean(level: Level) -> bool {
     level.has_parity() || matches!(level, Level::Raid1 | Level::Raid10(_))
 }
-
-/// Combinations with an open question: the driver does not make the first five by these scripts, and
-/// the last one's journal is refused as not replayed. They run in the whole table only.
-pub(super) const OPEN: [&str; 6] = [
-    "raid0-0.90-4k-n3",
-    "raid0-zones-alternate-0.90-32k-n4-ambiguous",
-    "faulty-none-1.2-n1",
-    "raid5-left-symmetric-1.1-32k-n4-missing0",
-    "raid6-left-symmetric-1.1-64k-n5-resyncing",
-    "raid5-left-symmetric-1.2-32k-n4-journal",
-];
 
 #[derive(Default)]
 struct Table {
@@ -118,7 +115,7 @@ impl Table {
     }
 
     fn push(&mut self, mut combination: Combination, is_in_subset: bool) {
-        combination.is_in_subset = is_in_subset && !OPEN.contains(&combination.key.as_str());
+        combination.is_in_subset = is_in_subset;
         self.combinations.push(combination);
     }
 
@@ -154,6 +151,9 @@ impl Table {
                     plain(Level::Raid0, "", metadata, Some(self.chunk()), count, self.kib());
                 // One zone: the odd sectors at the ends are cut off by the chunk.
                 made.sizes = vec![(self.kib() + 512) << 10; count];
+                if metadata == "0.90" {
+                    made.patch = Some(RAID0_FROM_LINEAR);
+                }
                 self.push(made, count == 3 && metadata == "0.90");
             }
             for count in [2, 4] {
@@ -176,7 +176,13 @@ impl Table {
             zones(&mut made.sizes);
             made.key = format!("raid0-zones-{layout}-0.90-32k-n4-ambiguous");
             made.condition = Condition::Ambiguous { told };
+            made.patch = Some(RAID0_FROM_LINEAR);
             self.push(made, told == 2);
+            let mut made = plain(Level::Raid0, "dangerous", "1.2", Some(16), 4, 5 << 10);
+            zones(&mut made.sizes);
+            made.key = format!("raid0-zones-{layout}-1.2-16k-n4-ambiguous");
+            made.condition = Condition::Ambiguous { told };
+            self.push(made, told == 1);
         }
     }
 
@@ -189,9 +195,17 @@ impl Table {
                 }
                 self.push(made, count == 3 && metadata == "1.0");
             }
-            let mut made = plain(Level::Faulty, "none", metadata, None, 1, self.kib());
+            let mut made = plain(Level::Faulty, "", metadata, None, 1, self.kib());
             made.options.push("--force");
+            if matches!(metadata, "1.1" | "1.2") {
+                made.condition = Condition::From1Mib;
+            }
             self.push(made, metadata == "1.2");
+            let mut made = plain(Level::Multipath, "", metadata, None, 2, 6 << 10);
+            // Both paths lead to the same disk, so they have one size.
+            made.sizes = vec![6 << 20; 2];
+            made.condition = Condition::Paths;
+            self.push(made, metadata == "1.0");
         }
     }
 
@@ -236,7 +250,7 @@ impl Table {
                 let chunk = Some(self.chunk());
                 let mut made = plain(level, "n2", metadata, chunk, count, self.kib());
                 made.key = format!("raid10-{layout:#x}-{metadata}-{}k-n{count}", self.chunk());
-                made.condition = Condition::Patched { layout };
+                made.patch = Some(Patch { made_as: "raid10", at: LAYOUT_AT, value: layout });
                 self.push(made, metadata == "1.2" && count != 5);
             }
         }

@@ -231,7 +231,9 @@ fn data_size(seats: &[Option<usize>; 2], candidates: &[Candidate]) -> Sectors {
 fn member_start(candidate: &Candidate, verdict: &Verdict, level: Level) -> Option<MemberStart> {
     let superblock = candidate.superblock.as_ref()?;
     let (slot, seat): (Slot, Seat) = verdict.seat()?;
-    let data_offset = superblock.data_offset();
+    // The driver's `faulty` sends a request to the sector of the device that it names in the array,
+    // wherever the superblock says that data begins; the content is where the driver has put it.
+    let data_offset = if level == Level::Faulty { Sector(0) } else { superblock.data_offset() };
     // Multipath members are paths to one disk; what one could not read was the path's fault.
     let log = candidate.bad_blocks.as_ref().ok().filter(|_| level != Level::Multipath);
     let relative = |bad: &SectorRange| {
