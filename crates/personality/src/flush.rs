@@ -5,7 +5,7 @@
 //! it would promise what nobody can keep. (An array that was never written need not ask.)
 
 use crate::{Dimensions, Geometry, Plan, Presence, Step, Survival, Target, Unservable, View};
-use paritas_units::{Seat, Sector, SectorRange, Slot};
+use paritas_units::{Sector, SectorRange, Slot};
 
 /// Writes the flush of all members of `geometry` into `plan`.
 pub(crate) fn plan_flush(
@@ -16,8 +16,7 @@ pub(crate) fn plan_flush(
     let dimensions = geometry.dimensions();
     let mut usable = Vec::with_capacity(usize::from(dimensions.slots));
     for slot in (0..dimensions.slots).map(Slot) {
-        let seats = view.slot(slot);
-        let seats = [(Seat::Original, seats.original), (Seat::Replacement, seats.replacement)];
+        let seats = view.slot(slot).seats();
         for (seat, _) in seats.iter().filter(|(_, view)| view.presence != Presence::Absent) {
             plan.push(Step::Flush { target: Target { slot, seat: *seat } });
         }

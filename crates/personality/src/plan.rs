@@ -10,6 +10,9 @@
 use paritas_units::{SECTOR_BYTES, Seat, Sector, Sectors, Slot};
 use std::fmt;
 
+/// How many steps back a discard looks for one that it goes on from.
+const MERGE_REACH: usize = 16;
+
 /// A buffer of the plan: the host's, or scratch that the player lends for the time of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BufferId(pub u16);
@@ -36,6 +39,12 @@ impl Place {
     #[must_use]
     pub fn new(buffer: BufferId, distance: Sectors) -> Self {
         Self { buffer, byte: bytes(distance) }
+    }
+
+    /// Whether `next` begins where `len` sectors from here end.
+    fn is_followed_by(self, len: Sectors, next: Self) -> bool {
+        self.buffer == next.buffer
+            && u64::from(self.byte) + len.0 * SECTOR_BYTES == u64::from(next.byte)
     }
 }
 
@@ -212,13 +221,43 @@ impl Plan {
             self.steps.last_mut()
             && *last == from
             && *start + *len == at
-            && place.buffer == into.buffer
-            && u64::from(place.byte) + len.0 * SECTOR_BYTES == u64::from(into.byte)
+            && place.is_followed_by(*len, into)
         {
             *len = *len + sectors;
             return;
         }
         self.steps.push(Step::Read { from, at, sectors, into });
+    }
+
+    /// Appends a [`Step::Write`], or makes the last one longer if it goes on exactly there.
+    pub fn write(&mut self, to: Target, at: Sector, sectors: Sectors, from: Place) {
+        if let Some(Step::Write { to: last, at: start, sectors: len, from: place }) =
+            self.steps.last_mut()
+            && *last == to
+            && *start + *len == at
+            && place.is_followed_by(*len, from)
+        {
+            *len = *len + sectors;
+            return;
+        }
+        self.steps.push(Step::Write { to, at, sectors, from });
+    }
+
+    /// Appends a [`Step::Discard`], or makes one of the last ones longer if it goes on there.
+    pub fn discard(&mut self, target: Target, at: Sector, sectors: Sectors, zeroes: bool) {
+        // Stripes come round to the same member soon; a plan of very many members need not merge.
+        let recent = self.steps.iter_mut().rev().take(MERGE_REACH);
+        for step in recent.take_while(|step| matches!(step, Step::Discard { .. })) {
+            if let Step::Discard { target: last, at: start, sectors: len, zeroes: kind } = step
+                && *last == target
+                && *kind == zeroes
+                && *start + *len == at
+            {
+                *len = *len + sectors;
+                return;
+            }
+        }
+        self.steps.push(Step::Discard { target, at, sectors, zeroes });
     }
 
     /// Ends the plan: waits for everything, then tells the host.

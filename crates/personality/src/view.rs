@@ -95,12 +95,18 @@ impl SeatView<'_> {
     }
 }
 
-impl SlotView<'_> {
+impl<'a> SlotView<'a> {
+    /// Both seats, the original first.
+    #[must_use]
+    pub const fn seats(&self) -> [(Seat, SeatView<'a>); 2] {
+        [(Seat::Original, self.original), (Seat::Replacement, self.replacement)]
+    }
+
     /// The seat of this slot from which `at` can be read, and for how many sectors (at most
     /// `want`). The original first, then the replacement.
     #[must_use]
     pub fn readable(&self, at: Sector, want: Sectors) -> Option<(Seat, Sectors)> {
-        [(Seat::Original, &self.original), (Seat::Replacement, &self.replacement)]
+        self.seats()
             .into_iter()
             .map(|(seat, view)| (seat, view.readable(at, want)))
             .find(|(_, sectors)| !sectors.is_zero())
@@ -119,10 +125,10 @@ impl SlotView<'_> {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// The view of `slot`; an absent one past the last.
     #[must_use]
-    pub fn slot(&self, slot: Slot) -> SlotView<'_> {
+    pub fn slot(&self, slot: Slot) -> SlotView<'a> {
         self.slots.get(slot.index()).copied().unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::layout::LinearLayout;
-use crate::copies::{self, Balance};
+use crate::copies::{self, Balance, Reach};
 use crate::flush::plan_flush;
 use crate::{Dimensions, Geometry, Intent, Plan, Spot, Survival, Unservable, View};
 use paritas_units::{Sector, Slot};
@@ -29,13 +29,16 @@ impl Geometry for LinearLayout {
         match *intent {
             Intent::Read(range) => copies::plan_read(self, Balance::First, range, view, plan),
             Intent::Flush => plan_flush(self, view, plan),
-            Intent::Write(_)
-            | Intent::Discard(_)
-            | Intent::WriteZeroes(_)
-            | Intent::Resync(_)
-            | Intent::Recover(_)
-            | Intent::Check(_)
-            | Intent::Repair(_) => Err(intent.unsupported(NAME)),
+            Intent::Write(range) => copies::plan_write(self, Reach::EveryCopy, range, view, plan),
+            Intent::Discard(range) => {
+                copies::plan_discard(self, Reach::EveryCopy, range, false, view, plan)
+            }
+            Intent::WriteZeroes(range) => {
+                copies::plan_discard(self, Reach::EveryCopy, range, true, view, plan)
+            }
+            Intent::Resync(_) | Intent::Recover(_) | Intent::Check(_) | Intent::Repair(_) => {
+                Err(intent.unsupported(NAME))
+            }
         }
     }
 }

@@ -80,8 +80,15 @@ fn cuts(range: SectorRange) -> Vec<u64> {
     cuts
 }
 
+/// All ranges between cuts of `window`.
+pub(crate) fn ranges(window: SectorRange) -> Vec<SectorRange> {
+    let cuts = cuts(window);
+    let pairs = cuts.iter().enumerate();
+    pairs.flat_map(|(index, from)| cuts[index + 1..].iter().map(|to| between(*from, *to))).collect()
+}
+
 /// Sets of slots, as many as there are; the empty one first.
-fn subsets(slots: u16) -> impl Iterator<Item = Vec<bool>> {
+pub(crate) fn subsets(slots: u16) -> impl Iterator<Item = Vec<bool>> {
     (0..1_u32 << slots).map(move |lost| (0..slots).map(|slot| lost >> slot & 1 == 0).collect())
 }
 
@@ -125,14 +132,8 @@ impl Trial<'_> {
     /// All ranges between cuts, window by window.
     fn ranges(&self) -> Vec<SectorRange> {
         let dimensions = self.geometry.dimensions();
-        let mut ranges = Vec::new();
-        for number in 0..dimensions.array.0.div_ceil(dimensions.window.0) {
-            let cuts = cuts(dimensions.window_range(number));
-            for (index, from) in cuts.iter().enumerate() {
-                ranges.extend(cuts[index + 1..].iter().map(|to| between(*from, *to)));
-            }
-        }
-        ranges
+        let windows = 0..dimensions.array.0.div_ceil(dimensions.window.0);
+        windows.flat_map(|number| ranges(dimensions.window_range(number))).collect()
     }
 
     /// Plans and plays one read; says whether it could be served.

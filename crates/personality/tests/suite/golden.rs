@@ -26,6 +26,14 @@ fn read(name: &'static str, shape: Shape, start: u64, len: u64) -> Snapshot {
     Snapshot { name, shape, missing: &[], bad: Vec::new(), resync_offset: Sector::MAX, intent }
 }
 
+fn ask(name: &'static str, shape: Shape, intent: Intent) -> Snapshot {
+    Snapshot { intent, ..read(name, shape, 0, 0) }
+}
+
+fn write(name: &'static str, shape: Shape, start: u64, len: u64) -> Snapshot {
+    ask(name, shape, Intent::Write(SectorRange::new(start, len)))
+}
+
 impl Snapshot {
     fn missing(self, missing: &'static [usize]) -> Self {
         Self { missing, ..self }
@@ -85,7 +93,7 @@ impl Snapshot {
             write!(text, ", chunk {}", shape.chunk.0).expect("strings take everything");
         }
         write!(text, "; {}", self.intent.verb()).expect("strings take everything");
-        if let Intent::Read(range) = self.intent {
+        if let Some(range) = self.intent.range() {
             write!(text, " {range}").expect("strings take everything");
         }
         if !self.missing.is_empty() {
@@ -155,6 +163,31 @@ fn without_parity() -> Vec<Snapshot> {
     ]
 }
 
+fn writes_without_parity() -> Vec<Snapshot> {
+    let linear = || sized(Level::Linear, 0, 0, &[100, 200, 300]);
+    let zones = |layout| sized(Level::Raid0, layout, 8, &[16, 32, 32, 48]);
+    let mirror = || shape(Level::Raid1, 0, 0, 3, 4096);
+    let raid10 = |layout, slots| shape(Level::Raid10, layout, 8, slots, 48);
+    let paths = || shape(Level::Multipath, 0, 0, 2, 4096);
+    let range = SectorRange::new(64, 64);
+    vec![
+        write("write_over_an_edge", linear(), 90, 20),
+        write("write_to_a_missing_member", linear(), 90, 20).missing(&[1]),
+        write("write_into_the_second_zone", zones(2), 56, 40),
+        ask("discard", zones(2), Intent::Discard(range)),
+        write("write", mirror(), 64, 64),
+        write("write_degraded", mirror(), 64, 64).missing(&[0]).bad(&[(1, range)]),
+        write("write_to_nothing_left", mirror(), 64, 64).missing(&[0, 1, 2]),
+        ask("zeroes", mirror(), Intent::WriteZeroes(range)),
+        write("write_near", raid10(0x102, 3), 4, 20),
+        write("write_far_degraded", raid10(0x201, 4), 0, 32).missing(&[1]),
+        write("write_of_both_copies_lost", raid10(0x102, 4), 0, 32).missing(&[2, 3]),
+        write("write_by_the_first_path", paths(), 8, 8),
+        write("write_by_the_second_path", paths(), 8, 8).missing(&[0]),
+        write("write", shape(Level::Faulty, 0, 0, 1, 4096), 8, 8),
+    ]
+}
+
 fn with_parity() -> Vec<Snapshot> {
     let raid5 = |layout| shape(Level::Raid5, layout, 16, 4, 64);
     let raid6 = |layout| shape(Level::Raid6, layout, 16, 5, 80);
@@ -185,7 +218,8 @@ fn with_parity() -> Vec<Snapshot> {
 
 #[test]
 fn plans_are_those_that_were_reviewed() {
-    let snapshots = without_parity().into_iter().chain(with_parity());
+    let snapshots =
+        without_parity().into_iter().chain(writes_without_parity()).chain(with_parity());
     let changed: Vec<String> = snapshots.filter_map(|snapshot| snapshot.compare()).collect();
     assert!(changed.is_empty(), "PARITAS_BLESS=1 accepts these:\n{}", changed.join("\n"));
 }

@@ -12,3 +12,5 @@ mod model;
 mod player;
 mod random;
 mod shapes;
+mod stage;
+mod writes;

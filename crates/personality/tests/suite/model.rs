@@ -19,6 +19,7 @@ pub(crate) enum Holds {
 }
 
 /// An array with all its members.
+#[derive(Clone)]
 pub(crate) struct Model {
     /// The array's content, by sector.
     pub(crate) array: Vec<Symbol>,
@@ -30,6 +31,9 @@ pub(crate) struct Model {
     pub(crate) homes: Vec<Vec<(usize, usize)>>,
     /// Parities in a row.
     pub(crate) parities: usize,
+    /// Rows of chunks with parity, and the exponents of each row's data by slot.
+    rows: Vec<(Vec<Cell>, Vec<u8>)>,
+    chunk: usize,
 }
 
 /// A chunk of a row: the number of a data chunk, a parity, or nothing.
@@ -70,8 +74,9 @@ impl Model {
                     (0..slots).map(|slot| rows.iter().map(|row| row[slot]).collect()).collect();
                 let mut model = Self::of_columns(&columns, chunk, usize::MAX);
                 model.parities = if shape.level == Level::Raid6 { 2 } else { 1 };
-                for (row, cells) in rows.iter().enumerate() {
-                    model.write_parity(cells, &order(cells), row * chunk..(row + 1) * chunk);
+                model.rows = rows.iter().map(|cells| (cells.clone(), order(cells))).collect();
+                for at in 0..model.rows.len() * chunk {
+                    model.write_parity(at);
                 }
                 model
             }
@@ -107,6 +112,8 @@ impl Model {
             members: Vec::new(),
             holds: Vec::new(),
             parities: 0,
+            rows: Vec::new(),
+            chunk,
         };
         for (slot, column) in columns.iter().enumerate() {
             let size = column.len() * chunk;
@@ -135,31 +142,42 @@ impl Model {
         model
     }
 
-    /// Computes P and Q of one row; `order` has the exponent of each data slot.
-    fn write_parity(&mut self, cells: &[Cell], order: &[u8], lines: std::ops::Range<usize>) {
-        for at in lines {
-            let (mut p, mut q) = ([0; 4], [0; 4]);
-            for (slot, cell) in cells.iter().enumerate() {
-                if let Cell::Data(_) = cell {
-                    for (byte, value) in self.members[slot][at].into_iter().enumerate() {
-                        p[byte] ^= value;
-                        q[byte] ^= multiply(power(order[slot]), value);
-                    }
+    /// Changes a sector of the array, with all its copies and parities.
+    pub(crate) fn set(&mut self, sector: u64, symbol: Symbol) {
+        let sector = usize::try_from(sector).expect("small");
+        self.array[sector] = symbol;
+        for (slot, at) in &self.homes[sector] {
+            self.members[*slot][*at] = symbol;
+        }
+        if self.parities > 0 {
+            self.write_parity(self.homes[sector][0].1);
+        }
+    }
+
+    /// Computes P and Q of the sectors at `at`.
+    fn write_parity(&mut self, at: usize) {
+        let (cells, order) = &self.rows[at / self.chunk];
+        let (mut p, mut q) = ([0; 4], [0; 4]);
+        for (slot, cell) in cells.iter().enumerate() {
+            if let Cell::Data(_) = cell {
+                for (byte, value) in self.members[slot][at].into_iter().enumerate() {
+                    p[byte] ^= value;
+                    q[byte] ^= multiply(power(order[slot]), value);
                 }
             }
-            for (slot, cell) in cells.iter().enumerate() {
-                match cell {
-                    Cell::P => self.members[slot][at] = p,
-                    Cell::Q => self.members[slot][at] = q,
-                    Cell::Data(_) | Cell::Empty => {}
-                }
+        }
+        for (slot, cell) in cells.iter().enumerate() {
+            match cell {
+                Cell::P => self.members[slot][at] = p,
+                Cell::Q => self.members[slot][at] = q,
+                Cell::Data(_) | Cell::Empty => {}
             }
         }
     }
 }
 
 /// Bytes that no two places are likely to share.
-fn symbol(number: usize, salt: usize) -> Symbol {
+pub(crate) fn symbol(number: usize, salt: usize) -> Symbol {
     let spread = |number: usize, by: u64| (number as u64 + 1).wrapping_mul(by);
     let mut state = spread(number, 0x9e37_79b9_7f4a_7c15) ^ spread(salt, 0x2545_f491_4f6c_dd1d);
     for _ in 0..3 {

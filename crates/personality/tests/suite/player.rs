@@ -1,10 +1,11 @@
-//! Plays read plans on the images of a model, and refuses whatever a real player could not do.
+//! Plays plans on images of members, and refuses whatever a real player could not do: an input
+//! that no fence has awaited, a place that is written twice, steps of a phase that meet on a member.
 
 use crate::field::{inverse, multiply, power};
 use crate::model::{Model, Symbol};
-use paritas_personality::{BufferId, Part, Place, Plan, Step, Term};
+use paritas_personality::{BufferId, Part, Place, Plan, Step, Target, Term};
 use paritas_units::{Seat, Sector, SectorRange, Sectors};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The tables that make slow arithmetic bearable.
 pub(crate) struct Player {
@@ -13,9 +14,39 @@ pub(crate) struct Player {
     powers: Vec<u8>,
 }
 
-/// Buffers while a plan is played: what they hold, and since which phase.
+/// What steps find on members.
+pub(crate) trait Members {
+    /// A sector, unless it may not be read.
+    fn read(&self, from: Target, at: u64) -> Option<Symbol>;
+
+    /// Changes a sector; panics if there is none.
+    fn write(&mut self, to: Target, at: u64, symbol: Symbol);
+}
+
+/// Both seats of every slot hold what the model says, and nothing is written.
+struct Untouched<'a> {
+    model: &'a Model,
+    is_readable: &'a dyn Fn(usize, Seat, u64) -> bool,
+}
+
+impl Members for Untouched<'_> {
+    fn read(&self, from: Target, at: u64) -> Option<Symbol> {
+        let image = &self.model.members[from.slot.index()];
+        let is_readable = (self.is_readable)(from.slot.index(), from.seat, at);
+        is_readable.then(|| image[usize::try_from(at).expect("small")])
+    }
+
+    fn write(&mut self, to: Target, at: u64, _symbol: Symbol) {
+        panic!("a read writes {to} @ {at}");
+    }
+}
+
+/// What a place in a buffer holds, and since which phase; zero is before the plan.
+type Cell = Option<(Symbol, usize)>;
+
+/// Buffers while a plan is played.
 struct Buffers {
-    host: Vec<Option<(Symbol, usize)>>,
+    host: Vec<Cell>,
     scratch: Vec<HashMap<usize, (Symbol, usize)>>,
     limits: Vec<usize>,
 }
@@ -36,39 +67,146 @@ impl Player {
         range: SectorRange,
         is_readable: &dyn Fn(usize, Seat, u64) -> bool,
     ) -> Vec<Symbol> {
+        let host = vec![None; usize::try_from(range.len.0).expect("small")];
+        let mut members = Untouched { model, is_readable };
+        let (buffers, failed) = self.run(plan, host, &mut members, 0);
+        assert_eq!(failed, [], "a read has nothing to compare\n{plan}");
+        assert!(matches!(plan.steps(), [.., Step::Fence, Step::Ack] | [Step::Ack]), "{plan}");
+        buffers.host.into_iter().map(|cell| cell.expect("every sector is brought").0).collect()
+    }
+
+    /// Plays a plan that takes `host` and leaves it alone, the steps of each phase in an order
+    /// that follows from `order`. The numbers of the compare steps that failed.
+    pub(crate) fn perform(
+        &self,
+        plan: &Plan,
+        host: &[Symbol],
+        members: &mut dyn Members,
+        order: u64,
+    ) -> Vec<usize> {
+        let cells: Vec<_> = host.iter().map(|symbol| Some((*symbol, 0))).collect();
+        let (buffers, failed) = self.run(plan, cells.clone(), members, order);
+        assert!(buffers.host == cells, "the payload was changed\n{plan}");
+        assert!(matches!(plan.steps(), [.., Step::Fence, Step::Ack] | [Step::Ack]), "{plan}");
+        failed
+    }
+
+    fn run(
+        &self,
+        plan: &Plan,
+        host: Vec<Cell>,
+        members: &mut dyn Members,
+        order: u64,
+    ) -> (Buffers, Vec<usize>) {
         let mut buffers = Buffers {
-            host: vec![None; usize::try_from(range.len.0).expect("small")],
+            host,
             scratch: vec![HashMap::new(); plan.scratch().len()],
             limits: plan.scratch().iter().map(|bytes| sectors_of(*bytes)).collect(),
         };
-        let (mut phase, mut is_acked) = (0, false);
-        for step in plan.steps() {
-            assert!(!is_acked, "a read has nothing to do after its acknowledgement\n{plan}");
-            match *step {
-                Step::Read { from, at, sectors, into } => {
-                    assert!(!sectors.is_zero(), "an empty step\n{plan}");
-                    for line in 0..sectors.0 {
-                        let (slot, at) = (from.slot.index(), at.0 + line);
-                        assert!(is_readable(slot, from.seat, at), "reads {slot} @ {at}\n{plan}");
-                        let symbol = model.members[slot][usize::try_from(at).expect("small")];
-                        buffers.put(into, line, symbol, phase);
-                    }
+        let numbered: Vec<(usize, &Step)> = plan.steps().iter().enumerate().collect();
+        let (mut failed, mut state) = (Vec::new(), order);
+        for (phase, steps) in (1..).zip(numbered.split(|(_, step)| **step == Step::Fence)) {
+            let mut steps = steps.to_vec();
+            for place in (1..steps.len()).filter(|_| order != 0) {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                steps.swap(place, usize::try_from(state >> 33).expect("31 bits") % (place + 1));
+            }
+            let mut touched = HashSet::new();
+            for (_, step) in &steps {
+                assert!(**step != Step::Ack || steps.len() == 1, "an early ack\n{plan}");
+                touch(step, &mut touched, plan);
+            }
+            for (number, step) in steps {
+                if !self.step(plan, step, &mut buffers, members, phase) {
+                    failed.push(number);
                 }
-                Step::Solve { inputs, outputs, first, bytes } => {
-                    let known = plan.parts(first, inputs);
-                    let unknown = plan.parts(first + u32::from(inputs), outputs);
-                    for line in 0..sectors_of(bytes) as u64 {
-                        self.solve(&mut buffers, known, unknown, line, phase);
-                    }
-                }
-                Step::Fence => phase += 1,
-                Step::Ack => is_acked = true,
-                ref other => panic!("a read plan has no {other:?}"),
             }
         }
-        assert!(is_acked, "nobody tells the host\n{plan}");
-        assert!(matches!(plan.steps(), [.., Step::Fence, Step::Ack] | [Step::Ack]), "{plan}");
-        buffers.host.into_iter().map(|cell| cell.expect("every sector is brought").0).collect()
+        assert_eq!(plan.steps().last(), Some(&Step::Ack), "nobody tells the host\n{plan}");
+        (buffers, failed)
+    }
+
+    /// Plays a step; `false` if it is a comparison that fails.
+    fn step(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        buffers: &mut Buffers,
+        members: &mut dyn Members,
+        phase: usize,
+    ) -> bool {
+        match *step {
+            Step::Read { from, at, sectors, into } => {
+                for line in 0..sectors.0 {
+                    let symbol = members.read(from, at.0 + line);
+                    let symbol = symbol.unwrap_or_else(|| panic!("reads {from} @ {at}\n{plan}"));
+                    buffers.put(into, line, symbol, phase);
+                }
+            }
+            Step::Write { to, at, sectors, from } => {
+                for line in 0..sectors.0 {
+                    members.write(to, at.0 + line, buffers.get(from, line, phase));
+                }
+            }
+            Step::Discard { target, at, sectors, zeroes } => {
+                for line in 0..sectors.0 {
+                    members.write(target, at.0 + line, if zeroes { [0; 4] } else { [0xdd; 4] });
+                }
+            }
+            Step::Solve { inputs, outputs, first, bytes } => {
+                let known = plan.parts(first, inputs);
+                let unknown = plan.parts(first + u32::from(inputs), outputs);
+                for line in 0..sectors_of(bytes) as u64 {
+                    self.solve(buffers, known, unknown, line, phase);
+                }
+            }
+            Step::Compare { parts, first, bytes } => {
+                let parts = plan.parts(first, parts);
+                let mut lines = 0..sectors_of(bytes) as u64;
+                return lines.all(|line| self.holds(buffers, parts, line, phase));
+            }
+            Step::Ack => {}
+            Step::Fence | Step::Log { .. } | Step::Flush { .. } => panic!("unexpected {step:?}"),
+        }
+        true
+    }
+
+    /// The sums of the equations over `parts`, and which parities are among them.
+    fn sums(
+        &self,
+        buffers: &Buffers,
+        parts: &[Part],
+        line: u64,
+        phase: usize,
+    ) -> (Symbol, Symbol, bool, bool) {
+        let (mut p_sum, mut q_sum) = ([0; 4], [0; 4]);
+        for part in parts {
+            let symbol = buffers.get(part.place, line, phase);
+            for byte in 0..4 {
+                match part.term {
+                    Term::P => p_sum[byte] ^= symbol[byte],
+                    Term::Q => q_sum[byte] ^= symbol[byte],
+                    Term::Data(exponent) => {
+                        let power = self.powers[usize::from(exponent)];
+                        p_sum[byte] ^= symbol[byte];
+                        q_sum[byte] ^= self.product(power, symbol[byte]);
+                    }
+                }
+            }
+        }
+        let has = |term| parts.iter().any(|part| part.term == term);
+        (p_sum, q_sum, has(Term::P), has(Term::Q))
+    }
+
+    /// Whether parts satisfy their equations, or are equal where no parity is among them.
+    fn holds(&self, buffers: &Buffers, parts: &[Part], line: u64, phase: usize) -> bool {
+        let (p_sum, q_sum, has_p, has_q) = self.sums(buffers, parts, line, phase);
+        if !has_p && !has_q {
+            let mut copies = parts.iter().map(|part| buffers.get(part.place, line, phase));
+            let first = copies.next();
+            return copies.all(|copy| Some(copy) == first);
+        }
+        (!has_p || p_sum == [0; 4]) && (!has_q || q_sum == [0; 4])
     }
 
     /// Solves for one or two unknowns, byte by byte.
@@ -80,44 +218,33 @@ impl Player {
         line: u64,
         phase: usize,
     ) {
-        let data = |part: &Part| match part.term {
-            Term::Data(exponent) => self.powers[usize::from(exponent)],
-            Term::P | Term::Q => panic!("parity is not wanted by a read"),
+        let power = |exponent: u8| self.powers[usize::from(exponent)];
+        let (p_sum, q_sum, has_p, has_q) = self.sums(buffers, known, line, phase);
+        let terms: Vec<Term> = unknown.iter().map(|part| part.term).collect();
+        let mut put = |number: usize, symbol| {
+            buffers.put(unknown[number].place, line, symbol, phase);
         };
-        let (mut p_sum, mut q_sum) = ([0; 4], [0; 4]);
-        let (mut has_p, mut has_q) = (false, false);
-        for part in known {
-            let symbol = buffers.get(part.place, line, phase);
-            for byte in 0..4 {
-                match part.term {
-                    Term::P => p_sum[byte] ^= symbol[byte],
-                    Term::Q => q_sum[byte] ^= symbol[byte],
-                    Term::Data(_) => {
-                        p_sum[byte] ^= symbol[byte];
-                        q_sum[byte] ^= self.product(data(part), symbol[byte]);
-                    }
-                }
+        match (&terms[..], has_p, has_q) {
+            ([Term::P], _, false) | ([Term::Data(_)], true, false) => put(0, p_sum),
+            ([Term::Q], false, _) => put(0, q_sum),
+            ([Term::P, Term::Q], false, false) | ([Term::P, Term::Q], true, true) => {
+                put(0, p_sum);
+                put(1, q_sum);
             }
-            has_p |= part.term == Term::P;
-            has_q |= part.term == Term::Q;
-        }
-        match (unknown, has_p, has_q) {
-            ([one], true, false) => buffers.put(one.place, line, p_sum, phase),
-            ([one], false, true) => {
-                let factor = self.inverses[usize::from(data(one))];
-                buffers.put(one.place, line, q_sum.map(|q| self.product(factor, q)), phase);
+            ([Term::Data(x)], false, true) => {
+                let factor = self.inverses[usize::from(power(*x))];
+                put(0, q_sum.map(|q| self.product(factor, q)));
             }
-            ([one, other], true, true) => {
-                let (g, h) = (data(one), data(other));
+            ([Term::Data(x), Term::Data(y)], true, true) => {
+                let (g, h) = (power(*x), power(*y));
                 let factor = self.inverses[usize::from(g ^ h)];
                 let first: Symbol = std::array::from_fn(|byte| {
                     self.product(factor, q_sum[byte] ^ self.product(h, p_sum[byte]))
                 });
-                let second = std::array::from_fn(|byte| first[byte] ^ p_sum[byte]);
-                buffers.put(one.place, line, first, phase);
-                buffers.put(other.place, line, second, phase);
+                put(0, first);
+                put(1, std::array::from_fn(|byte| first[byte] ^ p_sum[byte]));
             }
-            other => panic!("not an equation that a read needs: {other:?}"),
+            other => panic!("not an equation that a plan needs: {other:?}"),
         }
     }
 
@@ -149,6 +276,25 @@ impl Buffers {
         let (symbol, since) = cell.expect("an input was brought");
         assert!(since < phase, "an input is awaited by a fence");
         symbol
+    }
+}
+
+/// Notes the sectors that a step changes or reads, and refuses two steps of a phase that meet, of
+/// which one writes.
+fn touch(step: &Step, touched: &mut HashSet<(usize, Seat, u64, bool)>, plan: &Plan) {
+    let (target, at, sectors, is_change) = match *step {
+        Step::Read { from, at, sectors, .. } => (from, at, sectors, false),
+        Step::Write { to, at, sectors, .. } => (to, at, sectors, true),
+        Step::Discard { target, at, sectors, .. } => (target, at, sectors, true),
+        _ => return,
+    };
+    assert!(!sectors.is_zero(), "an empty step\n{plan}");
+    let key = |at, is_change| (target.slot.index(), target.seat, at, is_change);
+    for at in at.0..at.0 + sectors.0 {
+        let is_met =
+            touched.contains(&key(at, true)) || is_change && touched.contains(&key(at, false));
+        assert!(!is_met, "steps of a phase meet on {target} @ {at}\n{plan}");
+        touched.insert(key(at, is_change));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading one of several equal copies: all levels without parity.
+//! Reading one of several equal copies: all levels without parity. Other intents are beside.
 //!
 //! The one thing to understand: a level says where copy `number` of a sector lies ([`Copies`]),
 //! and this file chooses the member, cuts the range where the answer changes, and merges steps
@@ -7,9 +7,12 @@
 //! Deliberately absent: waiting for write-behind before a write-mostly member is read (P102);
 //! that is the engine's, which knows what is on its way.
 
+mod write;
+
 use crate::plan::Place;
 use crate::{BufferId, Plan, SeatView, Spot, Target, Unservable, View};
-use paritas_units::{Seat, Sector, SectorRange, Sectors};
+use paritas_units::{Sector, SectorRange, Sectors};
+pub(crate) use write::{Reach, plan_discard, plan_write};
 
 /// A layout that stores each sector a fixed number of times, at equal runs.
 pub(crate) trait Copies {
@@ -88,9 +91,8 @@ fn seats<'a>(
     let slots = view.slots;
     (0..layout.copies()).flat_map(move |number| {
         let Spot { slot, at, .. } = layout.copy(sector, number);
-        let seats = slots.get(slot.index()).copied().unwrap_or_default();
-        [(Seat::Original, seats.original), (Seat::Replacement, seats.replacement)]
-            .map(|(seat, view)| (Target { slot, seat }, at, view))
+        let seats = slots.get(slot.index()).copied().unwrap_or_default().seats();
+        seats.map(|(seat, view)| (Target { slot, seat }, at, view))
     })
 }
 
