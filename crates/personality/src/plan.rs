@@ -161,7 +161,12 @@ pub struct Plan {
     steps: Vec<Step>,
     parts: Vec<Part>,
     scratch: Vec<u32>,
+    /// Memory of who writes the plan; empty whenever nobody does.
+    buffers: SlotBuffers,
 }
+
+/// Scratch buffers by slot; two, for lines that are far apart.
+pub(crate) type SlotBuffers = Vec<[Option<BufferId>; 2]>;
 
 impl Plan {
     /// An empty plan.
@@ -267,28 +272,44 @@ impl Plan {
     }
 
     /// Appends a [`Step::Solve`] of `bytes` per block.
-    pub fn solve(&mut self, inputs: &[Part], outputs: &[Part], bytes: u32) {
-        let first = self.add_parts(inputs);
-        self.add_parts(outputs);
-        let (inputs, outputs) = (count(inputs), count(outputs));
+    pub fn solve(
+        &mut self,
+        inputs: impl IntoIterator<Item = Part>,
+        outputs: impl IntoIterator<Item = Part>,
+        bytes: u32,
+    ) {
+        let (first, inputs) = self.add_parts(inputs);
+        let (_, outputs) = self.add_parts(outputs);
         self.steps.push(Step::Solve { inputs, outputs, first, bytes });
     }
 
     /// Appends a [`Step::Compare`] of `bytes` per block.
-    pub fn compare(&mut self, parts: &[Part], bytes: u32) {
-        let first = self.add_parts(parts);
-        self.steps.push(Step::Compare { parts: count(parts), first, bytes });
+    pub fn compare(&mut self, parts: impl IntoIterator<Item = Part>, bytes: u32) {
+        let (first, parts) = self.add_parts(parts);
+        self.steps.push(Step::Compare { parts, first, bytes });
     }
 
-    fn add_parts(&mut self, parts: &[Part]) -> u32 {
-        let first = u32::try_from(self.parts.len()).expect("plans are bounded by the intent");
-        self.parts.extend_from_slice(parts);
-        first
+    /// A list for `slots` slots, all without a buffer, to be given back.
+    pub(crate) fn take_buffers(&mut self, slots: u16) -> SlotBuffers {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.resize(usize::from(slots), [None; 2]);
+        buffers
     }
-}
 
-fn count(parts: &[Part]) -> u16 {
-    u16::try_from(parts.len()).expect("plans are bounded by the geometry")
+    /// Takes the memory of a list back.
+    pub(crate) fn give_back(&mut self, mut buffers: SlotBuffers) {
+        buffers.clear();
+        self.buffers = buffers;
+    }
+
+    /// Appends parts; the first one's number, and how many they are.
+    fn add_parts(&mut self, parts: impl IntoIterator<Item = Part>) -> (u32, u16) {
+        let before = self.parts.len();
+        self.parts.extend(parts);
+        let first = u32::try_from(before).expect("plans are bounded by the intent");
+        let count = u16::try_from(self.parts.len() - before);
+        (first, count.expect("plans are bounded by the geometry"))
+    }
 }
 
 impl fmt::Display for Place {

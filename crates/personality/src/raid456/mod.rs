@@ -1,9 +1,15 @@
 //! raid4, raid5, raid6: rows of chunks with one parity (P) or two (P and Q).
 
 mod arrangement;
+mod cost;
 mod layout;
 mod plan;
 mod plan_read;
+mod plan_write;
+mod request;
+mod row;
+mod scratch;
+mod spans;
 #[cfg(test)]
 mod tests;
 

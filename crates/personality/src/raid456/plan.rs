@@ -3,6 +3,7 @@
 use super::NAME;
 use super::layout::ParityLayout;
 use super::plan_read::plan_read;
+use super::plan_write::plan_write;
 use crate::flush::plan_flush;
 use crate::{Dimensions, Geometry, Intent, Plan, Spot, Survival, Unservable, View};
 use paritas_units::{Sector, Slot};
@@ -30,13 +31,17 @@ impl Geometry for ParityLayout {
         match *intent {
             Intent::Read(range) => plan_read(self, range, view, plan),
             Intent::Flush => plan_flush(self, view, plan),
-            Intent::Write(_)
-            | Intent::Discard(_)
-            | Intent::WriteZeroes(_)
-            | Intent::Resync(_)
-            | Intent::Recover(_)
-            | Intent::Check(_)
-            | Intent::Repair(_) => Err(intent.unsupported(NAME)),
+            Intent::Write(range) | Intent::WriteZeroes(range) => {
+                plan_write(self, range, view, plan)
+            }
+            // Parity would have to follow what members make of it, and few promise anything.
+            Intent::Discard(_) => {
+                plan.finish();
+                Ok(())
+            }
+            Intent::Resync(_) | Intent::Recover(_) | Intent::Check(_) | Intent::Repair(_) => {
+                Err(intent.unsupported(NAME))
+            }
         }
     }
 }

@@ -1,7 +1,29 @@
-//! Slow arithmetic in GF(2^8) with the polynomial 0x11D: one bit after the other.
+//! Slow arithmetic in GF(2^8) with the polynomial 0x11D: one bit after the other, and tables of it.
+
+use std::sync::LazyLock;
+
+/// All products, by both factors.
+static PRODUCTS: LazyLock<Vec<[u8; 256]>> = LazyLock::new(|| {
+    (0..=255)
+        .map(|a| std::array::from_fn(|b| multiply(a, u8::try_from(b).expect("a byte"))))
+        .collect()
+});
+
+/// Powers of two.
+static POWERS: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=255).map(power).collect());
+
+/// Two to the power of `exponent`, from the table.
+pub(crate) fn known_power(exponent: u8) -> u8 {
+    POWERS[usize::from(exponent)]
+}
+
+/// The product of two field elements, from the table.
+pub(crate) fn product(a: u8, b: u8) -> u8 {
+    PRODUCTS[usize::from(a)][usize::from(b)]
+}
 
 /// The product of two field elements.
-pub(crate) fn multiply(a: u8, b: u8) -> u8 {
+fn multiply(a: u8, b: u8) -> u8 {
     let (mut product, mut a, mut b) = (0_u16, u16::from(a), b);
     while b != 0 {
         if b & 1 != 0 {
@@ -17,7 +39,7 @@ pub(crate) fn multiply(a: u8, b: u8) -> u8 {
 }
 
 /// Two to the power of `exponent`.
-pub(crate) fn power(exponent: u8) -> u8 {
+fn power(exponent: u8) -> u8 {
     (0..exponent).fold(1, |power, _| multiply(power, 2))
 }
 

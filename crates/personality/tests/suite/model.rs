@@ -3,7 +3,7 @@
 //! Deliberately different from the crate: rows are lists that are turned and filled, nothing is
 //! computed from a sector's number.
 
-use crate::field::{multiply, power};
+use crate::field::{known_power, product};
 use paritas_personality::Shape;
 use paritas_units::Level;
 
@@ -162,7 +162,7 @@ impl Model {
             if let Cell::Data(_) = cell {
                 for (byte, value) in self.members[slot][at].into_iter().enumerate() {
                     p[byte] ^= value;
-                    q[byte] ^= multiply(power(order[slot]), value);
+                    q[byte] ^= product(known_power(order[slot]), value);
                 }
             }
         }

@@ -1,17 +1,15 @@
 //! Plays plans on images of members, and refuses whatever a real player could not do: an input
 //! that no fence has awaited, a place that is written twice, steps of a phase that meet on a member.
 
-use crate::field::{inverse, multiply, power};
+use crate::field::{inverse, known_power, product};
 use crate::model::{Model, Symbol};
 use paritas_personality::{BufferId, Part, Place, Plan, Step, Target, Term};
 use paritas_units::{Seat, Sector, SectorRange, Sectors};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-/// The tables that make slow arithmetic bearable.
+/// The inverses that slow arithmetic would take too long for.
 pub(crate) struct Player {
-    products: Vec<[u8; 256]>,
     inverses: Vec<u8>,
-    powers: Vec<u8>,
 }
 
 /// What steps find on members.
@@ -53,10 +51,7 @@ struct Buffers {
 
 impl Player {
     pub(crate) fn new() -> Self {
-        let row = |a| std::array::from_fn(|b| multiply(a, u8::try_from(b).expect("a byte")));
-        let products = (0..=255).map(row).collect();
-        let inverses = (0..=255).map(|a| if a == 0 { 0 } else { inverse(a) }).collect();
-        Self { products, inverses, powers: (0..=255).map(power).collect() }
+        Self { inverses: (0..=255).map(|a| if a == 0 { 0 } else { inverse(a) }).collect() }
     }
 
     /// What the host gets for `range`. `is_readable` says what may be touched.
@@ -111,7 +106,7 @@ impl Player {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 steps.swap(place, usize::try_from(state >> 33).expect("31 bits") % (place + 1));
             }
-            let mut touched = HashSet::new();
+            let mut touched = Vec::new();
             for (_, step) in &steps {
                 assert!(**step != Step::Ack || steps.len() == 1, "an early ack\n{plan}");
                 touch(step, &mut touched, plan);
@@ -187,9 +182,9 @@ impl Player {
                     Term::P => p_sum[byte] ^= symbol[byte],
                     Term::Q => q_sum[byte] ^= symbol[byte],
                     Term::Data(exponent) => {
-                        let power = self.powers[usize::from(exponent)];
+                        let power = known_power(exponent);
                         p_sum[byte] ^= symbol[byte];
-                        q_sum[byte] ^= self.product(power, symbol[byte]);
+                        q_sum[byte] ^= product(power, symbol[byte]);
                     }
                 }
             }
@@ -218,7 +213,6 @@ impl Player {
         line: u64,
         phase: usize,
     ) {
-        let power = |exponent: u8| self.powers[usize::from(exponent)];
         let (p_sum, q_sum, has_p, has_q) = self.sums(buffers, known, line, phase);
         let terms: Vec<Term> = unknown.iter().map(|part| part.term).collect();
         let mut put = |number: usize, symbol| {
@@ -232,24 +226,20 @@ impl Player {
                 put(1, q_sum);
             }
             ([Term::Data(x)], false, true) => {
-                let factor = self.inverses[usize::from(power(*x))];
-                put(0, q_sum.map(|q| self.product(factor, q)));
+                let factor = self.inverses[usize::from(known_power(*x))];
+                put(0, q_sum.map(|q| product(factor, q)));
             }
             ([Term::Data(x), Term::Data(y)], true, true) => {
-                let (g, h) = (power(*x), power(*y));
+                let (g, h) = (known_power(*x), known_power(*y));
                 let factor = self.inverses[usize::from(g ^ h)];
                 let first: Symbol = std::array::from_fn(|byte| {
-                    self.product(factor, q_sum[byte] ^ self.product(h, p_sum[byte]))
+                    product(factor, q_sum[byte] ^ product(h, p_sum[byte]))
                 });
                 put(0, first);
                 put(1, std::array::from_fn(|byte| first[byte] ^ p_sum[byte]));
             }
             other => panic!("not an equation that a plan needs: {other:?}"),
         }
-    }
-
-    fn product(&self, a: u8, b: u8) -> u8 {
-        self.products[usize::from(a)][usize::from(b)]
     }
 }
 
@@ -279,9 +269,11 @@ impl Buffers {
     }
 }
 
-/// Notes the sectors that a step changes or reads, and refuses two steps of a phase that meet, of
-/// which one writes.
-fn touch(step: &Step, touched: &mut HashSet<(usize, Seat, u64, bool)>, plan: &Plan) {
+/// What a step does to a member: where, from, to, whether it changes something.
+type Touch = (Target, u64, u64, bool);
+
+/// Refuses two steps of a phase that meet on a member, of which one writes.
+fn touch(step: &Step, touched: &mut Vec<Touch>, plan: &Plan) {
     let (target, at, sectors, is_change) = match *step {
         Step::Read { from, at, sectors, .. } => (from, at, sectors, false),
         Step::Write { to, at, sectors, .. } => (to, at, sectors, true),
@@ -289,13 +281,13 @@ fn touch(step: &Step, touched: &mut HashSet<(usize, Seat, u64, bool)>, plan: &Pl
         _ => return,
     };
     assert!(!sectors.is_zero(), "an empty step\n{plan}");
-    let key = |at, is_change| (target.slot.index(), target.seat, at, is_change);
-    for at in at.0..at.0 + sectors.0 {
-        let is_met =
-            touched.contains(&key(at, true)) || is_change && touched.contains(&key(at, false));
-        assert!(!is_met, "steps of a phase meet on {target} @ {at}\n{plan}");
-        touched.insert(key(at, is_change));
-    }
+    let (from, to) = (at.0, at.0 + sectors.0);
+    let meets = |other: &Touch| {
+        let is_apart = other.0 != target || to <= other.1 || other.2 <= from;
+        !is_apart && (is_change || other.3)
+    };
+    assert!(!touched.iter().any(meets), "steps of a phase meet on {target} @ {at}\n{plan}");
+    touched.push((target, from, to, is_change));
 }
 
 fn sectors_of(bytes: u32) -> usize {

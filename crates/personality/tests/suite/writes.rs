@@ -27,12 +27,19 @@ fn windows(geometry: &dyn Geometry) -> Vec<u64> {
 /// Tries every range at every loss; says how many writes that were.
 fn check_writes(shape: &Shape, player: &Player) -> usize {
     let trial = Trial { geometry: arrange(shape), model: Model::new(shape), player, shape };
+    let losses: Vec<(Vec<bool>, Stage)> = subsets(shape.slots)
+        .map(|usable| (usable.clone(), Stage::of_originals(&trial.model, &usable)))
+        .collect();
     let mut played = 0;
-    for usable in subsets(shape.slots) {
-        let stage = Stage::of_originals(&trial.model, &usable);
-        for window in windows(&*trial.geometry) {
-            for range in ranges(trial.geometry.dimensions().window_range(window)) {
-                trial.check(&stage, &usable, range, Sector::MAX);
+    for window in windows(&*trial.geometry) {
+        for range in ranges(trial.geometry.dimensions().window_range(window)) {
+            let payload = payload(range);
+            let mut expected = trial.model.clone();
+            for (sector, symbol) in (range.start.0..).zip(&payload) {
+                expected.set(sector, *symbol);
+            }
+            for (usable, stage) in &losses {
+                trial.check(stage, usable, range, &payload, &expected);
                 played += 1;
             }
         }
@@ -40,10 +47,23 @@ fn check_writes(shape: &Shape, player: &Player) -> usize {
     played
 }
 
+/// Other bytes than those that are there.
+fn payload(range: SectorRange) -> Vec<Symbol> {
+    let salt = usize::try_from(range.start.0).expect("small") + 99;
+    (0..usize::try_from(range.len.0).expect("small")).map(|line| symbol(line, salt)).collect()
+}
+
 impl Trial<'_> {
-    fn check(&self, stage: &Stage, usable: &[bool], range: SectorRange, resync_offset: Sector) {
+    fn check(
+        &self,
+        stage: &Stage,
+        usable: &[bool],
+        range: SectorRange,
+        payload: &[Symbol],
+        expected: &Model,
+    ) {
         let slots = stage.views();
-        let view = View { slots: &slots, resync_offset };
+        let view = View { slots: &slots, resync_offset: Sector::MAX };
         let mut plan = Plan::new();
         let is_servable = self.is_servable(usable, range);
         match self.geometry.plan(&Intent::Write(range), &view, &mut plan) {
@@ -57,17 +77,10 @@ impl Trial<'_> {
             }
             Err(other) => panic!("{other}"),
         }
-        let payload: Vec<Symbol> = (0..range.len.0 as usize)
-            .map(|line| symbol(line, range.start.0 as usize + 99))
-            .collect();
         let mut played = stage.clone();
         let order = range.start.0 << 20 | range.len.0 << 1 | 1;
-        self.player.perform(&plan, &payload, &mut played, order);
-        let mut expected = self.model.clone();
-        for (sector, symbol) in (range.start.0..).zip(payload) {
-            expected.set(sector, symbol);
-        }
-        let wrong = played.difference(&expected);
+        self.player.perform(&plan, payload, &mut played, order);
+        let wrong = played.difference(expected);
         assert_eq!(wrong, None, "{range} of {:?} with {usable:?}\n{plan}", self.shape);
     }
 
@@ -99,4 +112,11 @@ fn every_write_of_raid10_is_right_at_every_loss() {
     let player = Player::new();
     let played: usize = shapes::raid10().iter().map(|shape| check_writes(shape, &player)).sum();
     assert!(played > 50_000, "{played}");
+}
+
+#[test]
+fn every_write_of_parity_levels_is_right_at_every_loss() {
+    let player = Player::new();
+    let played: usize = shapes::parity().iter().map(|shape| check_writes(shape, &player)).sum();
+    assert!(played > 100_000, "{played}");
 }
