@@ -29,14 +29,16 @@ pub enum Intent {
     Flush,
     /// Make redundancy agree, trusting data (the first copy that can be read). Array sectors of
     /// one window where sectors are copied (levels 1, 10); component sectors of one row of chunks
-    /// where there is parity.
+    /// where there is parity. At level 10 the same as [`Intent::Repair`].
     Resync(SectorRange),
     /// Rebuild what is not in sync. Component sectors, the same on every slot; with parity of one
     /// row of chunks, at level 10 of any number of windows.
     Recover(SectorRange),
     /// Count where redundancy does not agree. Sectors as for [`Intent::Resync`].
     Check(SectorRange),
-    /// As [`Intent::Check`], and make it agree. Sectors as for [`Intent::Resync`].
+    /// As [`Intent::Check`], and make it agree: all that a resync does, with looking first. If no
+    /// comparison of the plan fails, what follows the comparisons may be left out. Sectors as for
+    /// [`Intent::Resync`].
     Repair(SectorRange),
 }
 

@@ -108,7 +108,12 @@ pub enum Step {
         /// Bytes of each block.
         bytes: u32,
     },
-    /// Check the stripe's equations: report whether the parts satisfy them.
+    /// Check the stripe's equations: report whether the parts satisfy them. Parts without a
+    /// parity among them are copies, two of them, which must be equal.
+    ///
+    /// There is one such step for each thing that md counts: of copies, every copy but the first
+    /// in every 64 KiB (and chunk); with parity, every 4 KiB of a row. What is counted when one
+    /// fails is the level's: the sectors of the step.
     Compare {
         /// How many parts.
         parts: u16,

@@ -7,11 +7,13 @@
 //! Deliberately absent: waiting for write-behind before a write-mostly member is read (P102);
 //! that is the engine's, which knows what is on its way.
 
+mod sync;
 mod write;
 
 use crate::plan::Place;
 use crate::{BufferId, Plan, SeatView, Spot, Target, Unservable, View};
 use paritas_units::{Sector, SectorRange, Sectors};
+pub(crate) use sync::{Differences, plan_check, plan_recover, plan_resync};
 pub(crate) use write::{Reach, plan_discard, plan_write};
 
 /// A layout that stores each sector a fixed number of times, at equal runs.
@@ -93,6 +95,25 @@ fn seats<'a>(
         let Spot { slot, at, .. } = layout.copy(sector, number);
         let seats = slots.get(slot.index()).copied().unwrap_or_default().seats();
         seats.map(|(seat, view)| (Target { slot, seat }, at, view))
+    })
+}
+
+/// The range cut into runs that have one place in every copy, and further by `cut`, which is told
+/// where a run begins and how long it may be.
+fn runs<'a>(
+    layout: &'a impl Copies,
+    range: SectorRange,
+    cut: impl Fn(Sector, Sectors) -> Sectors + 'a,
+) -> impl Iterator<Item = SectorRange> + 'a {
+    let mut start = range.start;
+    std::iter::from_fn(move || {
+        let left = Sectors(range.end().0 - start.0);
+        if left.is_zero() {
+            return None;
+        }
+        let run = start.range(cut(start, left.min(layout.copy(start, 0).run)));
+        start = run.end();
+        Some(run)
     })
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Deliberately absent: acknowledging before write-mostly members have the data (write-behind).
 
-use super::{Copies, seats};
+use super::{Copies, runs, seats};
 use crate::plan::Place;
 use crate::{BufferId, Plan, Presence, SeatView, Target, Unservable, View};
 use paritas_units::{Sector, SectorRange, Sectors};
@@ -54,23 +54,9 @@ pub(crate) fn plan_discard(
     Ok(())
 }
 
-/// The runs of `range` as array sectors: each has one place in every copy.
-fn runs(layout: &impl Copies, range: SectorRange) -> impl Iterator<Item = SectorRange> {
-    let mut start = range.start;
-    std::iter::from_fn(move || {
-        let left = Sectors(range.end().0 - start.0);
-        if left.is_zero() {
-            return None;
-        }
-        let run = start.range(left.min(layout.copy(start, 0).run));
-        start = run.end();
-        Some(run)
-    })
-}
-
 /// Refuses if some run of `range` would not come to any member in sync.
 fn check(layout: &impl Copies, range: SectorRange, view: &View<'_>) -> Result<(), Unservable> {
-    for run in runs(layout, range) {
+    for run in runs(layout, range, |_, want| want) {
         if !seats(layout, run.start, view).any(|(.., seat)| seat.presence == Presence::InSync) {
             let spots = (0..layout.copies()).map(|number| layout.copy(run.start, number).slot);
             return Err(Unservable::Lost { range: run, missing: spots.collect() });
@@ -95,7 +81,7 @@ fn each_run(
     for number in 0..layout.copies() {
         let mut is_sent = false;
         for replacement in [false, true] {
-            for run in runs(layout, range) {
+            for run in runs(layout, range, |_, want| want) {
                 let spot = layout.copy(run.start, number);
                 let (seat, view) = view.slot(spot.slot).seats()[usize::from(replacement)];
                 if takes(&view) {

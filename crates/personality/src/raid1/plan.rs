@@ -1,8 +1,7 @@
 //! What raid1 does for each intent.
 
-use super::NAME;
 use super::layout::MirrorLayout;
-use crate::copies::{self, Balance, Reach};
+use crate::copies::{self, Balance, Differences, Reach};
 use crate::flush::plan_flush;
 use crate::{Dimensions, Geometry, Intent, Plan, Spot, Survival, Unservable, View};
 use paritas_units::{Sector, Slot};
@@ -36,9 +35,12 @@ impl Geometry for MirrorLayout {
             Intent::WriteZeroes(range) => {
                 copies::plan_discard(self, Reach::EveryCopy, range, true, view, plan)
             }
-            Intent::Resync(_) | Intent::Recover(_) | Intent::Check(_) | Intent::Repair(_) => {
-                Err(intent.unsupported(NAME))
+            Intent::Resync(range) => copies::plan_resync(self, range, view, plan),
+            Intent::Check(range) => copies::plan_check(self, Differences::Count, range, view, plan),
+            Intent::Repair(range) => {
+                copies::plan_check(self, Differences::Repair, range, view, plan)
             }
+            Intent::Recover(range) => copies::plan_recover(self, range, view, plan),
         }
     }
 }

@@ -122,10 +122,11 @@ impl Copies for CopiesLayout {
             FarPlace::Section => row + u64::from(copy) * self.rows,
             FarPlace::NextRows => row * u64::from(self.word.far) + u64::from(copy),
         };
-        Spot {
-            slot: Slot(slot),
-            at: Sector(line * self.chunk() + offset),
-            run: Sectors(self.chunk() - offset),
-        }
+        let run = match self.word.near {
+            // Every slot has everything, as in a mirror.
+            near if near == self.dimensions.slots => self.dimensions.array.0 - sector.0,
+            _ => self.chunk() - offset,
+        };
+        Spot { slot: Slot(slot), at: Sector(line * self.chunk() + offset), run: Sectors(run) }
     }
 }

@@ -4,11 +4,14 @@ mod arrangement;
 mod cost;
 mod layout;
 mod plan;
+mod plan_parity;
 mod plan_read;
+mod plan_recover;
 mod plan_write;
 mod request;
 mod row;
 mod scratch;
+mod solve;
 mod spans;
 #[cfg(test)]
 mod tests;

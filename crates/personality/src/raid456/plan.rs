@@ -1,8 +1,9 @@
 //! What levels 4, 5 and 6 do for each intent. One file for each way of doing it.
 
-use super::NAME;
 use super::layout::ParityLayout;
+use super::plan_parity::{CHECK, REPAIR, RESYNC, plan_parity};
 use super::plan_read::plan_read;
+use super::plan_recover::plan_recover;
 use super::plan_write::plan_write;
 use crate::flush::plan_flush;
 use crate::{Dimensions, Geometry, Intent, Plan, Spot, Survival, Unservable, View};
@@ -39,9 +40,10 @@ impl Geometry for ParityLayout {
                 plan.finish();
                 Ok(())
             }
-            Intent::Resync(_) | Intent::Recover(_) | Intent::Check(_) | Intent::Repair(_) => {
-                Err(intent.unsupported(NAME))
-            }
+            Intent::Resync(range) => plan_parity(self, RESYNC, range, view, plan),
+            Intent::Check(range) => plan_parity(self, CHECK, range, view, plan),
+            Intent::Repair(range) => plan_parity(self, REPAIR, range, view, plan),
+            Intent::Recover(range) => plan_recover(self, range, view, plan),
         }
     }
 }

@@ -14,9 +14,10 @@ use super::layout::ParityLayout;
 use super::request::Request;
 use super::row::{Piece, Solution};
 use super::scratch::Scratch;
+use super::solve::{missing_data, part};
 use super::spans::Spans;
 use crate::plan::bytes;
-use crate::{Part, Place, Plan, Presence, Target, Unservable, View};
+use crate::{Plan, Presence, Unservable, View};
 use paritas_units::{Sector, SectorRange, Sectors, Slot};
 
 /// Writes the plan of a write within one row of chunks.
@@ -37,7 +38,7 @@ pub(super) fn plan_write(
     write.read(&spans, &mut scratch, plan);
     plan.fence();
     for span in spans.iter().filter(|span| span.way == Way::SolveFirst) {
-        write.solve_missing(span, &scratch, plan);
+        missing_data(&write.request.row, &span.piece, span.by, &scratch, plan);
     }
     plan.fence();
     for span in spans.iter().filter(|span| span.way != Way::DataOnly) {
@@ -83,9 +84,7 @@ struct Span {
 
 impl<'a> Write<'a> {
     fn new(request: Request<'a>, view: &'a View<'a>) -> Self {
-        let is_there = |slot: &Slot| {
-            view.slot(*slot).seats().iter().any(|(_, seat)| seat.presence != Presence::Absent)
-        };
+        let is_there = |slot: &Slot| request.row.takes_writes(slot.0, view);
         let stripe = &request.row.stripe;
         let parities = [Some(stripe.p), stripe.q].map(|slot| slot.map(Slot).filter(is_there));
         Self { request, view, parities }
@@ -138,11 +137,6 @@ impl<'a> Write<'a> {
         Scratch::new(pieces, self.request.split(), slots + 2, plan)
     }
 
-    /// Where scratch keeps a new parity: behind the slots.
-    fn fresh(&self, parity: u16) -> Slot {
-        Slot(self.request.row.layout.dimensions.slots + parity)
-    }
-
     /// Reads what the ways need, slot by slot, so that steps can merge.
     fn read(&self, spans: &Spans<Span>, scratch: &mut Scratch, plan: &mut Plan) {
         let row = &self.request.row;
@@ -169,29 +163,16 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Old data, as far as it could not be read.
-    fn solve_missing(&self, span: &Span, scratch: &Scratch, plan: &mut Plan) {
-        let row = &self.request.row;
-        let unknown = span.piece.unknown();
-        let part = |slot: u16| self.part(slot, scratch.place(Slot(slot), span.piece.line));
-        let known = (0..row.layout.data).filter(|index| !unknown.contains(index));
-        let p = Some(row.stripe.p).filter(|_| span.by.p);
-        let q = row.stripe.q.filter(|_| span.by.q);
-        let inputs = known.map(|index| row.stripe.slot(index)).chain(p).chain(q).map(part);
-        let outputs = unknown.iter().map(|index| part(row.stripe.slot(*index)));
-        plan.solve(inputs, outputs, bytes(Sectors(span.piece.len)));
-    }
-
     /// New parity, for every parity that somebody takes.
     fn solve_parity(&self, span: &Span, scratch: &mut Scratch, plan: &mut Plan) {
         let (row, line) = (&self.request.row, span.piece.line);
         let outputs = [0, 1].map(|number| {
             let slot = self.parities[usize::from(number)]?;
-            Some(self.part(slot.0, scratch.claim(self.fresh(number), line, plan)))
+            Some(part(row, slot.0, scratch.claim(self.request.row.fresh(number), line, plan)))
         });
         let scratch = &*scratch;
-        let new = |index: u16| self.part(row.stripe.slot(index), self.request.host(index, line));
-        let old = |slot: Slot| self.part(slot.0, scratch.place(slot, line));
+        let new = |index: u16| part(row, row.stripe.slot(index), self.request.host(index, line));
+        let old = |slot: Slot| part(row, slot.0, scratch.place(slot, line));
         let is_modified = span.way == Way::ReadModifyWrite;
         let data = (0..row.layout.data).flat_map(|index| {
             let is_new = self.request.wants(index, line);
@@ -203,16 +184,12 @@ impl<'a> Write<'a> {
         plan.solve(data.chain(parity), outputs, bytes(Sectors(span.piece.len)));
     }
 
-    fn part(&self, slot: u16, place: Place) -> Part {
-        Part { place, term: self.request.row.stripe.term(slot) }
-    }
-
     fn write_data(&self, plan: &mut Plan) {
         let (first, last) = self.request.chunks();
         for index in first..=last {
             let (from, to) = self.request.lines(index);
             let (at, len) = (self.request.row.at(from), Sectors(to - from));
-            for target in self.targets(self.request.row.data_slot(index)) {
+            for target in self.request.row.targets(self.request.row.data_slot(index), self.view) {
                 plan.write(target, at, len, self.request.host(index, from));
             }
         }
@@ -221,21 +198,16 @@ impl<'a> Write<'a> {
     /// Writes new parity, member by member, so that steps can merge.
     fn write_parity(&self, spans: &Spans<Span>, scratch: &Scratch, plan: &mut Plan) {
         for (number, slot) in (0..).zip(self.parities) {
-            for target in slot.into_iter().flat_map(|slot| self.targets(slot)) {
+            for target in
+                slot.into_iter().flat_map(|slot| self.request.row.targets(slot, self.view))
+            {
                 for span in spans.iter() {
                     let Piece { line, len, .. } = span.piece;
-                    let place = scratch.place(self.fresh(number), line);
+                    let place = scratch.place(self.request.row.fresh(number), line);
                     let at: Sector = self.request.row.at(line);
                     plan.write(target, at, Sectors(len), place);
                 }
             }
         }
-    }
-
-    /// The members of `slot` that take writes.
-    fn targets(&self, slot: Slot) -> impl Iterator<Item = Target> + use<> {
-        let seats = self.view.slot(slot).seats().map(|(seat, view)| (seat, view.presence));
-        let there = seats.into_iter().filter(|(_, presence)| *presence != Presence::Absent);
-        there.map(move |(seat, _)| Target { slot, seat })
     }
 }

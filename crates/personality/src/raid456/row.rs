@@ -6,7 +6,7 @@
 
 use super::arrangement::{Block, Stripe};
 use super::layout::ParityLayout;
-use crate::{Place, Plan, Target, View};
+use crate::{Place, Plan, Presence, Target, Unservable, View};
 use paritas_units::{Sector, Sectors, Slot};
 
 /// One row of chunks.
@@ -102,6 +102,33 @@ impl<'a> Row<'a> {
             debug_assert_eq!(good, len, "the lines are uniform in every slot");
             plan.read(Target { slot, seat }, at, good, into);
         }
+    }
+
+    /// Where scratch keeps a new parity (0 is P, 1 is Q) beside the old one: behind the slots.
+    pub(super) fn fresh(&self, parity: u16) -> Slot {
+        Slot(self.layout.dimensions.slots + parity)
+    }
+
+    /// The members of `slot` that take writes.
+    pub(super) fn targets(
+        &self,
+        slot: Slot,
+        view: &View<'_>,
+    ) -> impl Iterator<Item = Target> + use<> {
+        let seats = view.slot(slot).seats().map(|(seat, view)| (seat, view.presence));
+        let there = seats.into_iter().filter(|(_, presence)| *presence != Presence::Absent);
+        there.map(move |(seat, _)| Target { slot, seat })
+    }
+
+    /// Whether somebody on `slot` takes writes.
+    pub(super) fn takes_writes(&self, slot: u16, view: &View<'_>) -> bool {
+        self.targets(Slot(slot), view).next().is_some()
+    }
+
+    /// The lines of `piece`, as component sectors, cannot be served.
+    pub(super) fn lost(&self, piece: &Piece, view: &View<'_>) -> Unservable {
+        let range = self.at(piece.line).range(Sectors(piece.len));
+        Unservable::Lost { range, missing: self.unreadable(piece.line, view) }
     }
 
     /// The slots that cannot be read at `line`.

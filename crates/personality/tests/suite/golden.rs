@@ -16,6 +16,9 @@ struct Snapshot {
     name: &'static str,
     shape: Shape,
     missing: &'static [usize],
+    /// Originals that are being rebuilt, with where they are, and replacements.
+    rebuilt: &'static [(usize, u64)],
+    replaced: &'static [(usize, u64)],
     bad: Vec<(usize, SectorRange)>,
     resync_offset: Sector,
     intent: Intent,
@@ -23,7 +26,9 @@ struct Snapshot {
 
 fn read(name: &'static str, shape: Shape, start: u64, len: u64) -> Snapshot {
     let intent = Intent::Read(SectorRange::new(start, len));
-    Snapshot { name, shape, missing: &[], bad: Vec::new(), resync_offset: Sector::MAX, intent }
+    let (missing, rebuilt, replaced) = (&[], &[], &[]);
+    let (bad, resync_offset) = (Vec::new(), Sector::MAX);
+    Snapshot { name, shape, missing, rebuilt, replaced, bad, resync_offset, intent }
 }
 
 fn ask(name: &'static str, shape: Shape, intent: Intent) -> Snapshot {
@@ -37,6 +42,14 @@ fn write(name: &'static str, shape: Shape, start: u64, len: u64) -> Snapshot {
 impl Snapshot {
     fn missing(self, missing: &'static [usize]) -> Self {
         Self { missing, ..self }
+    }
+
+    fn rebuilt(self, rebuilt: &'static [(usize, u64)]) -> Self {
+        Self { rebuilt, ..self }
+    }
+
+    fn replaced(self, replaced: &'static [(usize, u64)]) -> Self {
+        Self { replaced, ..self }
     }
 
     fn bad(self, bad: &[(usize, SectorRange)]) -> Self {
@@ -57,17 +70,24 @@ impl Snapshot {
         let lists: Vec<Vec<SectorRange>> = (0..usize::from(shape.slots))
             .map(|slot| self.bad.iter().filter(|bad| bad.0 == slot).map(|bad| bad.1).collect())
             .collect();
-        let slot = |(slot, unreadable): (usize, &'_ Vec<SectorRange>)| {
-            let is_missing = self.missing.contains(&slot);
-            let presence = if is_missing { Presence::Absent } else { Presence::InSync };
-            (presence, unreadable.clone())
-        };
-        let seats: Vec<_> = lists.iter().enumerate().map(slot).collect();
-        let slots: Vec<SlotView<'_>> = seats
+        let below = |list: &[(usize, u64)], slot| list.iter().find(|(of, _)| *of == slot).copied();
+        let slots: Vec<SlotView<'_>> = lists
             .iter()
-            .map(|(presence, unreadable)| SlotView {
-                original: SeatView { presence: *presence, unreadable, ..SeatView::default() },
-                replacement: SeatView::default(),
+            .enumerate()
+            .map(|(slot, unreadable)| {
+                let original = match below(self.rebuilt, slot) {
+                    Some((_, below)) => Presence::Recovering(Sector(below)),
+                    None if self.missing.contains(&slot) => Presence::Absent,
+                    None => Presence::InSync,
+                };
+                let replacement = match below(self.replaced, slot) {
+                    Some((_, below)) => Presence::Recovering(Sector(below)),
+                    None => Presence::Absent,
+                };
+                SlotView {
+                    original: SeatView { presence: original, unreadable, ..SeatView::default() },
+                    replacement: SeatView { presence: replacement, ..SeatView::default() },
+                }
             })
             .collect();
         let view = View { slots: &slots, resync_offset: self.resync_offset };
@@ -98,6 +118,12 @@ impl Snapshot {
         }
         if !self.missing.is_empty() {
             write!(text, "; missing {:?}", self.missing).expect("strings take everything");
+        }
+        for (slot, below) in self.rebuilt {
+            write!(text, "; slot {slot} rebuilt to {below}").expect("strings take everything");
+        }
+        for (slot, below) in self.replaced {
+            write!(text, "; slot {slot} replaced to {below}").expect("strings take everything");
         }
         for (slot, range) in &self.bad {
             write!(text, "; slot {slot} bad {range}").expect("strings take everything");
@@ -247,10 +273,52 @@ fn writes_with_parity() -> Vec<Snapshot> {
     ]
 }
 
+fn syncs() -> Vec<Snapshot> {
+    let mirror = || shape(Level::Raid1, 0, 0, 3, 4096);
+    let raid10 = |layout, slots| shape(Level::Raid10, layout, 8, slots, 48);
+    let raid5 = || shape(Level::Raid5, 2, 16, 4, 96);
+    let raid6 = || shape(Level::Raid6, 2, 16, 5, 96);
+    let range = SectorRange::new(64, 128);
+    let row = SectorRange::new(16, 16);
+    let bad = SectorRange::new(72, 8);
+    vec![
+        ask("resync", mirror(), Intent::Resync(range)).resync(0),
+        ask("resync_around_a_bad_block", mirror(), Intent::Resync(range)).bad(&[(0, bad)]),
+        ask("check", mirror(), Intent::Check(range)),
+        ask("repair", mirror(), Intent::Repair(range)).missing(&[1]),
+        ask("recover", mirror(), Intent::Recover(range)).rebuilt(&[(0, 0), (2, 64)]),
+        ask("recover_what_is_done", mirror(), Intent::Recover(range)).rebuilt(&[(0, 192)]),
+        ask("write_while_rebuilt", mirror(), Intent::Write(range)).rebuilt(&[(2, 0)]),
+        ask("write_with_a_replacement", mirror(), Intent::Write(range)).replaced(&[(2, 0)]),
+        ask("resync_near", raid10(0x102, 3), Intent::Resync(SectorRange::new(0, 16))),
+        ask("recover_near", raid10(0x102, 3), Intent::Recover(SectorRange::new(0, 24)))
+            .rebuilt(&[(1, 4)]),
+        ask("recover_far_replacement", raid10(0x201, 3), Intent::Recover(SectorRange::new(0, 48)))
+            .replaced(&[(0, 0)]),
+        ask("recover_of_lost", raid10(0x102, 4), Intent::Recover(SectorRange::new(0, 8)))
+            .rebuilt(&[(0, 0), (1, 0)]),
+        ask("raid5_resync", raid5(), Intent::Resync(row)),
+        ask("raid5_check", raid5(), Intent::Check(row)),
+        ask("raid5_repair", raid5(), Intent::Repair(row)),
+        ask("raid5_check_one_missing", raid5(), Intent::Check(row)).missing(&[0]),
+        ask("raid5_recover", raid5(), Intent::Recover(row)).rebuilt(&[(1, 20)]),
+        ask("raid5_recover_replacement", raid5(), Intent::Recover(row)).replaced(&[(1, 0)]),
+        ask("raid6_resync", raid6(), Intent::Resync(row)),
+        ask("p514_raid6_check_one_missing", raid6(), Intent::Check(row)).missing(&[1]),
+        ask("raid6_repair_p_missing", raid6(), Intent::Repair(row)).missing(&[3]),
+        ask("p515_raid6_recover_two", raid6(), Intent::Recover(row)).rebuilt(&[(1, 0), (3, 0)]),
+        ask("raid6_recover_three", raid6(), Intent::Recover(row)).rebuilt(&[
+            (0, 0),
+            (1, 0),
+            (3, 0),
+        ]),
+    ]
+}
+
 #[test]
 fn plans_are_those_that_were_reviewed() {
     let snapshots =
-        [without_parity(), writes_without_parity(), with_parity(), writes_with_parity()];
+        [without_parity(), writes_without_parity(), with_parity(), writes_with_parity(), syncs()];
     let changed: Vec<String> =
         snapshots.iter().flatten().filter_map(|snapshot| snapshot.compare()).collect();
     assert!(changed.is_empty(), "PARITAS_BLESS=1 accepts these:\n{}", changed.join("\n"));

@@ -13,4 +13,5 @@ mod player;
 mod random;
 mod shapes;
 mod stage;
+mod sync;
 mod writes;

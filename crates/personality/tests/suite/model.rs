@@ -154,6 +154,20 @@ impl Model {
         }
     }
 
+    /// The array sector that a position of a slot holds.
+    pub(crate) fn array_sector(&self, slot: usize, at: usize) -> u64 {
+        match self.holds[slot][at] {
+            Holds::Data(sector) => sector,
+            other => panic!("{slot} @ {at} holds {other:?}"),
+        }
+    }
+
+    /// The slots of P and Q at `at`, of levels with parity.
+    pub(crate) fn parity_slots(&self, at: usize) -> [Option<usize>; 2] {
+        let (cells, _) = &self.rows[at / self.chunk];
+        [Cell::P, Cell::Q].map(|parity| cells.iter().position(|cell| *cell == parity))
+    }
+
     /// Computes P and Q of the sectors at `at`.
     fn write_parity(&mut self, at: usize) {
         let (cells, order) = &self.rows[at / self.chunk];

@@ -5,7 +5,7 @@
 //! it, everything can be read at every further loss (the tests of reads show that), so comparing
 //! images proves more than reading back would.
 
-use crate::model::{Model, Symbol};
+use crate::model::{Holds, Model, Symbol};
 use crate::player::Members;
 use paritas_personality::{Presence, SeatView, SlotView, Target};
 use paritas_units::{Seat, SectorRange};
@@ -40,7 +40,11 @@ impl Stage {
                 Presence::Recovering(below) => usize::try_from(below.0).expect("small"),
                 Presence::InSync => image.len(),
             };
-            image.iter_mut().skip(good).for_each(|symbol| *symbol = GARBAGE);
+            for (symbol, holds) in image.iter_mut().zip(&model.holds[slot]).skip(good) {
+                if *holds != Holds::Nothing {
+                    *symbol = GARBAGE;
+                }
+            }
             Actor { presence, bad: Vec::new(), image }
         };
         let slots = 0..model.members.len();
@@ -72,6 +76,21 @@ impl Stage {
                 replacement: SeatView { unreadable: &replacement.bad, ..seat(replacement) },
             })
             .collect()
+    }
+
+    /// Everybody who was being rebuilt is in sync now.
+    pub(crate) fn rebuilt(&mut self) {
+        for actor in self.slots.iter_mut().flatten() {
+            if let Presence::Recovering(_) = actor.presence {
+                actor.presence = Presence::InSync;
+            }
+        }
+    }
+
+    /// Changes a sector of a slot's original.
+    pub(crate) fn corrupt(&mut self, slot: usize, at: usize) {
+        let symbol = &mut self.slots[slot][0].image[at];
+        symbol[at % 4] ^= 0x5a;
     }
 
     pub(crate) fn actor(&self, target: Target) -> &Actor {
