@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed, and nothing was changed; 2 the words were wrong (an option in the \
+Exit codes: 0 done; 1 failed, and nothing was changed (`create` names the members that were, if a disk fails); 2 the words were wrong (an option in the \
 wrong mode, say). `examine` of what is not a member ends with 1, as mdadm's does.";
 
 /// Linux software RAID (md) without the kernel driver.
@@ -51,6 +51,17 @@ pub(crate) enum Verb {
         after_help = "Example:\n  paritas copy disk1.img disk2.img disk3.img array.img\n  paritas copy disk*.img - | zstd > array.zst"
     )]
     Copy(Copy),
+    /// Make an array from devices, or from files that are made for it, as mdadm --create does.
+    ///
+    /// A member that holds something is refused unless --overwrite names what may be lost;
+    /// --write-mostly and --failfast hold for the members behind them. The array is not started.
+    #[command(
+        after_help = "Example:\n  paritas create md0 -l raid5 -n 3 --member-size 1G disk1.img disk2.img disk3.img\n  paritas create photos --level=1 --raid-devices=2 /dev/sdb missing"
+    )]
+    Create(Create),
+    /// Wipe the superblocks of members, as mdadm --zero-superblock does.
+    #[command(after_help = "Example:\n  paritas zero-superblock disk1.img")]
+    ZeroSuperblock(ZeroSuperblock),
     /// Keep sparse copies of members' metadata, as mdadm --dump does.
     #[command(after_help = "Example:\n  paritas dump disk1.img disk2.img /srv/metadata")]
     Dump(Dump),
@@ -154,6 +165,154 @@ pub(crate) struct Copy {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) choices: ReadChoices,
+}
+
+/// Arguments of `create`. Sizes without a letter are KiB, as mdadm's are.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The array: md0, a name, /dev/md/NAME.
+    #[arg(value_name = "ARRAY")]
+    pub(crate) array: String,
+    /// Image files, block devices, FILE@pN, FILE@OFFSET[+SIZE], or missing; first the slots, then
+    /// the spares.
+    #[arg(required = true, value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// linear, raid0, raid1, raid4, raid5, raid6, raid10, multipath or faulty.
+    #[arg(short, long)]
+    pub(crate) level: Option<String>,
+    /// How many slots.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) raid_devices: Option<u16>,
+    /// How many spares.
+    #[arg(short = 'x', long, default_value_t = 0, value_name = "N")]
+    pub(crate) spare_devices: u16,
+    /// The chunk [default: 512K where the level has one].
+    #[arg(short, long, value_name = "SIZE")]
+    pub(crate) chunk: Option<String>,
+    /// What linear rounds its members to.
+    #[arg(long, value_name = "SIZE", conflicts_with = "chunk")]
+    pub(crate) rounding: Option<String>,
+    /// The layout: left-symmetric, ls, n2, f2, o2, ddf-N-continue and so on.
+    #[arg(short = 'p', long, visible_alias = "parity")]
+    pub(crate) layout: Option<String>,
+    /// 0.90, 1.0, 1.1 or 1.2 [default: 1.2].
+    #[arg(short = 'e', long, value_name = "VERSION")]
+    pub(crate) metadata: Option<String>,
+    /// internal or none [default: internal for members of more than 100 GiB].
+    #[arg(short, long, value_name = "WHERE")]
+    pub(crate) bitmap: Option<String>,
+    /// What a bit of the bitmap stands for [default: 64M, more where the bits would not fit].
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) bitmap_chunk: Option<String>,
+    /// resync or bitmap.
+    #[arg(short = 'k', long, value_enum)]
+    pub(crate) consistency_policy: Option<Policy>,
+    /// Refused: journals are not made yet.
+    #[arg(long, hide = true, value_name = "MEMBER")]
+    pub(crate) write_journal: Option<String>,
+    /// Use so much of each member, or max.
+    #[arg(short = 'z', long)]
+    pub(crate) size: Option<String>,
+    /// Where data begins on each member (1.1 and 1.2).
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) data_offset: Option<String>,
+    /// Trust that members agree already: no resync.
+    #[arg(long)]
+    pub(crate) assume_clean: bool,
+    /// Members behind this are read only when no other can be.
+    #[arg(short = 'W', long, num_args = 0, action = clap::ArgAction::Append, default_missing_value = "true")]
+    pub(crate) write_mostly: Vec<bool>,
+    /// Requests to members behind this fail at the first error.
+    #[arg(long, num_args = 0, action = clap::ArgAction::Append, default_missing_value = "true")]
+    pub(crate) failfast: Vec<bool>,
+    /// How many writes may be outstanding to write-mostly members; needs a bitmap.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "256", value_name = "N")]
+    pub(crate) write_behind: Option<u32>,
+    /// The array's name [default: from ARRAY].
+    #[arg(short = 'N', long)]
+    pub(crate) name: Option<String>,
+    /// The host in the array's name; <none> for none [default: this host].
+    #[arg(long, value_name = "HOST")]
+    pub(crate) homehost: Option<String>,
+    /// The array's identity [default: random].
+    #[arg(short, long)]
+    pub(crate) uuid: Option<String>,
+    /// Members' identities, one for each; from the last on they are counted up [default: random].
+    #[arg(long, value_name = "UUID")]
+    pub(crate) device_uuid: Vec<String>,
+    /// Make the members as new files of so many bytes.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) member_size: Option<String>,
+    /// What may be lost on members.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    pub(crate) overwrite: Vec<Overwrite>,
+    /// Go on where mdadm would ask.
+    #[arg(short = 'R', long)]
+    pub(crate) run: bool,
+    /// One slot is meant; parity arrays begin with a resync instead of rebuilding a member.
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Only make it. Nothing else is possible yet.
+    #[arg(long)]
+    pub(crate) no_start: bool,
+    /// Say nothing.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Overwrite {
+    /// Superblocks of arrays.
+    Md,
+    /// File systems, and what holds one.
+    Filesystem,
+    /// Partition tables.
+    Partitions,
+    /// Whatever it is.
+    All,
+}
+
+/// How an array is to become consistent after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// By a whole resync.
+    Resync,
+    /// By a resync of what a bitmap says.
+    Bitmap,
+    /// By a journal.
+    Journal,
+    /// By a partial parity log.
+    Ppl,
+}
+
+impl Policy {
+    /// The word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Resync => "resync",
+            Self::Bitmap => "bitmap",
+            Self::Journal => "journal",
+            Self::Ppl => "ppl",
+        }
+    }
+}
+
+/// Arguments of `zero-superblock`.
+#[derive(Debug, Args)]
+pub(crate) struct ZeroSuperblock {
+    /// Image files, block devices, FILE@pN, or FILE@OFFSET[+SIZE].
+    #[arg(required = true, value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// Taken as mdadm takes it; superblocks with a wrong checksum are wiped without it, too.
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Print one JSON object for each instead of nothing.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `dump`.

@@ -41,7 +41,7 @@ pub(crate) fn examine(words: &Examine) -> Result<ExitCode> {
 }
 
 /// The name of this machine.
-fn host_name() -> Option<String> {
+pub(crate) fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim_end().to_owned())
 }

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod copy;
+mod create;
 mod examine;
 mod generate;
 mod look;
@@ -16,7 +17,7 @@ mod serve;
 mod sink;
 
 use args::{Arguments, Bench, Verb};
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use std::process::ExitCode;
 
 const WELCOME: &str = "\
@@ -27,7 +28,9 @@ paritas serve --readonly MEMBER... URI   the same content over NBD";
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_env("PARITAS_LOG");
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Arguments::parse().verb) {
+    let matches = Arguments::command().get_matches();
+    let verb = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb;
+    match run(verb, matches.subcommand().map(|(_, matches)| matches)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -37,7 +40,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Option<Verb>) -> anyhow::Result<ExitCode> {
+/// Runs `verb`; `matches` are its words as they stood.
+fn run(verb: Option<Verb>, matches: Option<&ArgMatches>) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match verb {
         None => {
@@ -50,6 +54,8 @@ fn run(verb: Option<Verb>) -> anyhow::Result<ExitCode> {
         Some(Verb::ExamineBadblocks(words)) => metadata::examine_bad_blocks(&words),
         Some(Verb::Query(words)) => metadata::query(&words),
         Some(Verb::Copy(words)) => copy::copy(&words).map(done),
+        Some(Verb::Create(words)) => create::create(&words, matches),
+        Some(Verb::ZeroSuperblock(words)) => create::zero_superblock(&words),
         Some(Verb::Dump(words)) => metadata::dump(&words),
         Some(Verb::Serve(words)) => serve::serve(&words).map(done),
         Some(Verb::Bench(Bench::Parity(words))) => bench::parity(&words).map(done),

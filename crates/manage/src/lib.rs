@@ -12,6 +12,7 @@
 pub mod bad_blocks;
 pub mod bitmap;
 pub mod copy;
+pub mod create;
 pub mod dump;
 pub mod examine;
 pub mod gather;
@@ -19,3 +20,4 @@ pub mod look;
 pub mod query;
 pub mod reading;
 pub mod restore;
+pub mod zero;

@@ -9,7 +9,7 @@
 
 use crate::dump::{self, DumpError, base_name};
 use crate::gather::Found;
-use paritas_disk::Fault;
+use paritas_disk::{Disk, Fault};
 use paritas_format::superblock::Version;
 use paritas_format::{Superblock, partition, signature};
 use paritas_units::{SECTOR_BYTES, Sector, SectorRange, Sectors};
@@ -158,7 +158,8 @@ pub fn restore(
     for area in &areas {
         let piece =
             dump::read(dump.disk.as_ref(), *area).map_err(|fault| read_fault(dump, fault))?;
-        pieces.push(around(member, *area, &piece)?);
+        let piece = widen(member.disk.as_ref(), area.start, &piece);
+        pieces.push(piece.map_err(|fault| read_fault(member, fault))?);
     }
     let disk = member.disk.as_ref();
     let written = |result: Result<(), Fault>| {
@@ -243,21 +244,20 @@ fn check_occupied(
     }
 }
 
-/// Widens a piece to the sectors that the member can write at once, with what stands there now.
-fn around(
-    member: &Found,
-    area: SectorRange,
-    piece: &[u8],
-) -> Result<(Sector, Vec<u8>), RestoreError> {
-    let disk = member.disk.as_ref();
+/// Widens a piece to the sectors that a disk can write at once, with what stands there now.
+///
+/// # Errors
+/// The fault, if that cannot be read.
+pub(crate) fn widen(disk: &dyn Disk, at: Sector, piece: &[u8]) -> Result<(Sector, Vec<u8>), Fault> {
     let facts = disk.facts();
     let block = u64::from(facts.alignment.max(facts.logical_block));
     let unit = Sectors::to_hold(block).0.max(1);
-    let start = area.start.0 - area.start.0 % unit;
-    let end = area.end().0.next_multiple_of(unit).min(facts.sectors.0);
+    let end = at.0 + Sectors::to_hold(u64::try_from(piece.len()).unwrap_or(u64::MAX)).0;
+    let start = at.0 - at.0 % unit;
+    let end = end.next_multiple_of(unit).min(facts.sectors.0);
     let range = SectorRange::new(start, end.saturating_sub(start));
-    let mut bytes = dump::read(disk, range).map_err(|fault| read_fault(member, fault))?;
-    let skip = usize::try_from((area.start.0 - start) * SECTOR_BYTES).unwrap_or(usize::MAX);
+    let mut bytes = dump::read(disk, range)?;
+    let skip = usize::try_from((at.0 - start) * SECTOR_BYTES).unwrap_or(usize::MAX);
     for (place, byte) in bytes.iter_mut().skip(skip).zip(piece) {
         *place = *byte;
     }

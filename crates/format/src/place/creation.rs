@@ -101,17 +101,40 @@ pub struct BitmapChoice {
 /// size: at least 64 MiB for a bit, and more until the bitmap fits into the space kept for it.
 #[must_use]
 pub fn bitmap_choice(version: Version, covered: Sectors, size: Sectors) -> BitmapChoice {
+    let most = most_bits(version, size);
+    let mut chunk_bytes: u64 = 64 << 20;
+    while covered.0.div_ceil(chunk_bytes / 512) > most {
+        chunk_bytes *= 2;
+    }
+    choice(version, covered, chunk_bytes)
+}
+
+/// The same with a chunk that somebody asked for, a power of two of 512 bytes or more; `None` if
+/// the bits for it do not fit into the space kept for a bitmap.
+#[must_use]
+pub fn bitmap_choice_of(
+    version: Version,
+    covered: Sectors,
+    size: Sectors,
+    chunk_bytes: u64,
+) -> Option<BitmapChoice> {
+    let fits = chunk_bytes.is_power_of_two()
+        && chunk_bytes >= 512
+        && covered.0.div_ceil(chunk_bytes / 512) <= most_bits(version, size);
+    fits.then(|| choice(version, covered, chunk_bytes))
+}
+
+/// How many bits the space kept for a bitmap can hold.
+fn most_bits(version: Version, size: Sectors) -> u64 {
     let room = match version {
         Version::V0_90 => 120,
         _ => bitmap_space(size).0,
     };
-    let bits_that_fit = (room * 512).saturating_sub(256).max(1) * 8;
-    let mut chunk_bytes: u64 = 64 << 20;
-    let bits = |chunk: u64| covered.0.div_ceil(chunk / 512);
-    while bits(chunk_bytes) > bits_that_fit {
-        chunk_bytes *= 2;
-    }
-    let bytes = 256 + bits(chunk_bytes).div_ceil(8);
+    (room * 512).saturating_sub(256).max(1) * 8
+}
+
+fn choice(version: Version, covered: Sectors, chunk_bytes: u64) -> BitmapChoice {
+    let bytes = 256 + covered.0.div_ceil(chunk_bytes / 512).div_ceil(8);
     let sectors = bytes.div_ceil(4096) * 8;
     let offset = match version {
         Version::V1_0 => -i64::try_from(sectors + 8).unwrap_or(i64::MAX),
@@ -185,11 +208,35 @@ impl Plan {
         covered: Sectors,
         extra: Extra,
     ) -> Option<Self> {
-        let superblock = version.sector_on(device)?;
         let bitmap = match extra {
             Extra::Bitmap => Some(bitmap_choice(version, covered, size)),
             Extra::None | Extra::Ppl => None,
         };
+        Self::with(version, device, data_offset, size, extra, bitmap)
+    }
+
+    /// The places on a device beside a bitmap that was chosen already, or beside none.
+    #[must_use]
+    pub fn beside(
+        version: Version,
+        device: Sectors,
+        data_offset: Sector,
+        size: Sectors,
+        bitmap: Option<BitmapChoice>,
+    ) -> Option<Self> {
+        let extra = if bitmap.is_some() { Extra::Bitmap } else { Extra::None };
+        Self::with(version, device, data_offset, size, extra, bitmap)
+    }
+
+    fn with(
+        version: Version,
+        device: Sectors,
+        data_offset: Sector,
+        size: Sectors,
+        extra: Extra,
+        bitmap: Option<BitmapChoice>,
+    ) -> Option<Self> {
+        let superblock = version.sector_on(device)?;
         let data_size = match version {
             Version::V0_90 => superblock.0,
             Version::V1_0 => {

@@ -10,5 +10,5 @@ mod creation;
 pub use change::{SizeRefusal, allow_data_offset, size_after_growth};
 pub use creation::{
     BAD_BLOCK_SECTORS, BitmapChoice, Extra, PPL_SECTORS, Plan, available, bad_block_offset,
-    bitmap_choice, bitmap_space, component_size, data_offset, role_table_len,
+    bitmap_choice, bitmap_choice_of, bitmap_space, component_size, data_offset, role_table_len,
 };

@@ -359,7 +359,8 @@ impl V090 {
     }
 
     /// An empty superblock: magic number and version set, no descriptors, no sum.
-    pub(crate) fn blank(at: Sector, order: ByteOrder) -> Self {
+    #[must_use]
+    pub fn blank(at: Sector, order: ByteOrder) -> Self {
         let mut block = Box::new(Block090::new_zeroed());
         block.header.magic.set(MAGIC);
         block.header.minor_version.set(90);

@@ -269,7 +269,7 @@ impl V1 {
 
     /// An empty superblock for `place`: magic number, version and place set, no roles, no sum.
     #[must_use]
-    pub(crate) fn blank(place: Place) -> Self {
+    pub fn blank(place: Place) -> Self {
         let mut block = Box::new(Block1::new_zeroed());
         block.header.magic.set(MAGIC);
         block.header.major_version.set(1);

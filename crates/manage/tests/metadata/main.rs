@@ -6,6 +6,7 @@
 
 mod bad_blocks;
 mod bitmap;
+mod create;
 mod dump;
 mod hostile;
 mod query;
