@@ -10,7 +10,9 @@
 
 use super::{Copies, first, lost, runs, seats};
 use crate::plan::{Place, bytes};
-use crate::{BufferId, Geometry, Part, Plan, Presence, SeatView, Target, Term, Unservable, View};
+use crate::{
+    BufferId, Geometry, Part, Plan, Presence, SeatView, Spot, Target, Term, Unservable, View,
+};
 use paritas_units::{Sector, SectorRange, Sectors, Slot};
 
 /// Sectors that count as one when copies are compared, aligned to their number: 64 KiB.
@@ -27,10 +29,19 @@ pub(crate) enum Differences {
 /// Sectors that have one answer in every copy.
 struct Run {
     sectors: SectorRange,
-    /// The seat that is believed.
-    source: Target,
-    /// Where they are on it.
-    at: Sector,
+    /// Where they begin in the range.
+    distance: Sectors,
+    /// The number of the seat that is believed.
+    believed: usize,
+}
+
+/// A resync, check or repair of a range.
+struct Work<'a, L> {
+    layout: &'a L,
+    view: &'a View<'a>,
+    /// The range cut into units, and where an answer changes.
+    runs: Vec<Run>,
+    len: Sectors,
 }
 
 /// The plan of a resync without looking: the first copy goes over all others.
@@ -40,17 +51,16 @@ pub(crate) fn plan_resync(
     view: &View<'_>,
     plan: &mut Plan,
 ) -> Result<(), Unservable> {
-    let buffer = BufferId(1);
-    for run in sources(layout, range, view) {
-        let run = run.inspect_err(|_| plan.clear())?;
-        if plan.scratch().is_empty() {
-            plan.add_scratch(bytes(range.len));
+    let work = Work::new(layout, range, view)?;
+    if !range.is_empty() {
+        let buffer = plan.add_scratch(bytes(range.len));
+        for run in &work.runs {
+            let (source, at, _) = work.seat(run.believed, run);
+            plan.read(source, at, run.sectors.len, Place::new(buffer, run.distance));
         }
-        let into = Place::new(buffer, Sectors(run.sectors.start.0 - range.start.0));
-        plan.read(run.source, run.at, run.sectors.len, into);
+        plan.fence();
+        work.write_others(&|_| buffer, plan);
     }
-    plan.fence();
-    write_others(layout, range, view, &|_| buffer, plan);
     plan.finish();
     Ok(())
 }
@@ -64,97 +74,87 @@ pub(crate) fn plan_check(
     view: &View<'_>,
     plan: &mut Plan,
 ) -> Result<(), Unservable> {
+    let work = Work::new(layout, range, view)?;
     // By seat; there is only one kind of lines.
     let mut buffers = plan.take_buffers(layout.copies().saturating_mul(2));
     for (number, [buffer, _]) in buffers.iter_mut().enumerate() {
-        for run in sources(layout, range, view) {
-            let run = run.inspect_err(|_| plan.clear())?;
-            let Some((target, at, seat)) = seats(layout, run.sectors.start, view).nth(number)
-            else {
-                continue;
-            };
-            if !seat.readable(at, run.sectors.len).is_zero() {
-                let buffer = *buffer.get_or_insert_with(|| plan.add_scratch(bytes(range.len)));
-                let into = Place::new(buffer, Sectors(run.sectors.start.0 - range.start.0));
-                plan.read(target, at, run.sectors.len, into);
+        for run in &work.runs {
+            if let Some((target, at)) = work.readable(number, run) {
+                let buffer = *buffer.get_or_insert_with(|| plan.add_scratch(bytes(work.len)));
+                plan.read(target, at, run.sectors.len, Place::new(buffer, run.distance));
             }
         }
     }
     let buffer = |number: usize| buffers[number][0].expect("claimed when it was read");
     plan.fence();
-    for run in sources(layout, range, view) {
-        compare(layout, &run?, range, view, &buffer, plan);
+    for run in &work.runs {
+        let part = |number| {
+            let place = Place::new(buffer(number), run.distance);
+            Part { place, term: Term::Data(0) }
+        };
+        for number in (0..buffers.len()).filter(|number| *number != run.believed) {
+            if work.readable(number, run).is_some() {
+                plan.compare([part(run.believed), part(number)], bytes(run.sectors.len));
+            }
+        }
     }
     if differences == Differences::Repair {
         plan.fence();
-        write_others(layout, range, view, &buffer, plan);
+        work.write_others(&buffer, plan);
     }
     plan.finish();
     plan.give_back(buffers);
     Ok(())
 }
 
-/// Compares every further copy of a run with the one that is believed.
-fn compare(
-    layout: &impl Copies,
-    run: &Run,
-    range: SectorRange,
-    view: &View<'_>,
-    buffer: &dyn Fn(usize) -> BufferId,
-    plan: &mut Plan,
-) {
-    let distance = Sectors(run.sectors.start.0 - range.start.0);
-    let part = |number| Part { place: Place::new(buffer(number), distance), term: Term::Data(0) };
-    let all = || seats(layout, run.sectors.start, view).enumerate();
-    let Some(believed) = all().position(|(_, (target, ..))| target == run.source) else { return };
-    for (number, (_, at, seat)) in all() {
-        if number != believed && !seat.readable(at, run.sectors.len).is_zero() {
-            plan.compare([part(believed), part(number)], bytes(run.sectors.len));
-        }
+impl<'a, L: Copies> Work<'a, L> {
+    fn new(layout: &'a L, range: SectorRange, view: &'a View<'a>) -> Result<Self, Unservable> {
+        let uniform = |start: Sector, want: Sectors| {
+            let unit = want.min(Sectors(UNIT - start.0 % UNIT));
+            seats(layout, start, view).fold(unit, |len, (_, at, seat)| seat.uniform(at, len))
+        };
+        let run = |sectors: SectorRange| {
+            let is_readable = |(_, at, seat): (Target, Sector, SeatView<'_>)| {
+                !seat.readable(at, Sectors(1)).is_zero()
+            };
+            let believed = seats(layout, sectors.start, view).position(is_readable);
+            let distance = Sectors(sectors.start.0 - range.start.0);
+            match believed {
+                Some(believed) => Ok(Run { sectors, distance, believed }),
+                None => Err(lost(layout, sectors.start, sectors.len, view)),
+            }
+        };
+        let runs = runs(layout, range, uniform).map(run).collect::<Result<_, _>>()?;
+        Ok(Self { layout, view, runs, len: range.len })
     }
-}
 
-/// Writes what was read from the believed copies to every other seat that takes writes, member by
-/// member, so that steps can merge. `buffer` says where the copy with a number was read to.
-fn write_others(
-    layout: &impl Copies,
-    range: SectorRange,
-    view: &View<'_>,
-    buffer: &dyn Fn(usize) -> BufferId,
-    plan: &mut Plan,
-) {
-    for number in 0..2 * usize::from(layout.copies()) {
-        for run in sources(layout, range, view).flatten() {
-            let all = || seats(layout, run.sectors.start, view);
-            let believed = all().position(|(target, ..)| target == run.source).unwrap_or(0);
-            let Some((target, at, seat)) = all().nth(number) else { continue };
-            if seat.presence != Presence::Absent && number != believed {
-                let distance = Sectors(run.sectors.start.0 - range.start.0);
-                let from = Place::new(buffer(believed), distance);
-                plan.write(target, at, run.sectors.len, from);
+    /// The seat with a number, and where a run lies on it.
+    fn seat(&self, number: usize, run: &Run) -> (Target, Sector, SeatView<'a>) {
+        let copy = u16::try_from(number / 2).expect("seats are numbered by copies");
+        let Spot { slot, at, .. } = self.layout.copy(run.sectors.start, copy);
+        let (seat, view) = self.view.slot(slot).seats()[number % 2];
+        (Target { slot, seat }, at, view)
+    }
+
+    /// The seat with a number if a run can be read from it.
+    fn readable(&self, number: usize, run: &Run) -> Option<(Target, Sector)> {
+        let (target, at, seat) = self.seat(number, run);
+        (!seat.readable(at, Sectors(1)).is_zero()).then_some((target, at))
+    }
+
+    /// Writes what was read from the believed copies to every other seat that takes writes, member
+    /// by member, so that steps can merge. `buffer` says where a seat was read to.
+    fn write_others(&self, buffer: &dyn Fn(usize) -> BufferId, plan: &mut Plan) {
+        for number in 0..2 * usize::from(self.layout.copies()) {
+            for run in self.runs.iter().filter(|run| run.believed != number) {
+                let (target, at, seat) = self.seat(number, run);
+                if seat.presence != Presence::Absent {
+                    let from = Place::new(buffer(run.believed), run.distance);
+                    plan.write(target, at, run.sectors.len, from);
+                }
             }
         }
     }
-}
-
-/// The range cut into units, and where an answer changes, each with the copy that is believed.
-fn sources<'a>(
-    layout: &'a impl Copies,
-    range: SectorRange,
-    view: &'a View<'a>,
-) -> impl Iterator<Item = Result<Run, Unservable>> + 'a {
-    runs(layout, range, move |start, want| {
-        let mut len = want.min(Sectors(UNIT - start.0 % UNIT));
-        for (_, at, seat) in seats(layout, start, view) {
-            len = seat.uniform(at, len);
-        }
-        len
-    })
-    .map(move |sectors| {
-        let source = first(layout, sectors.start, sectors.len, view)
-            .ok_or_else(|| lost(layout, sectors.start, sectors.len, view))?;
-        Ok(Run { sectors, source: source.target, at: source.at })
-    })
 }
 
 /// A piece of a member that is to be rebuilt.

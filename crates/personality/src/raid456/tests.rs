@@ -183,3 +183,38 @@ fn scratch_stays_small_when_the_ends_of_two_chunks_are_wanted() {
     assert_eq!(longest, Some(16 * 512), "{plan}");
     assert!(plan.scratch().len() <= 10);
 }
+
+/// Member reads and writes of a write of `range`, nothing missing.
+fn steps(slots: u16, level: Level, range: SectorRange) -> (usize, usize) {
+    let geometry = arrange(level, 2, slots);
+    let seats = in_sync(usize::from(slots));
+    let view = View { slots: &seats, resync_offset: Sector::MAX };
+    let mut plan = Plan::new();
+    geometry.plan(&Intent::Write(range), &view, &mut plan).expect("nothing is missing");
+    let count = |is: fn(&&Step) -> bool| plan.steps().iter().filter(is).count();
+    (
+        count(|step| matches!(step, Step::Read { .. })),
+        count(|step| matches!(step, Step::Write { .. })),
+    )
+}
+
+#[test]
+fn p503_a_whole_row_is_written_without_a_read() {
+    for slots in [4, 5, 9] {
+        let members = usize::from(slots);
+        let row = |parities: u16| SectorRange::new(0, 16 * u64::from(slots - parities));
+        assert_eq!(steps(slots, Level::Raid5, row(1)), (0, members));
+        assert_eq!(steps(slots, Level::Raid6, row(2)), (0, members));
+    }
+}
+
+#[test]
+fn p504_a_small_write_reads_as_little_as_it_can() {
+    let block = SectorRange::new(8, 8);
+    assert_eq!(steps(10, Level::Raid5, block), (2, 2), "old data and P");
+    assert_eq!(steps(3, Level::Raid5, block), (1, 2), "the other data");
+    assert_eq!(steps(4, Level::Raid5, block), (2, 2));
+    assert_eq!(steps(10, Level::Raid6, block), (3, 3), "old data, P and Q");
+    assert_eq!(steps(5, Level::Raid6, block), (2, 3), "the other data");
+    assert_eq!(steps(10, Level::Raid5, SectorRange::new(0, 16 * 8)), (1, 9), "all but one");
+}

@@ -1,7 +1,7 @@
 //! Shapes from hostile disks: whatever the numbers, an answer, soon, in little memory.
 
 use paritas_personality::{
-    ALL, Geometry, Intent, Plan, Presence, Raid0Default, SeatView, Shape, SlotView, View,
+    ALL, Geometry, Intent, Plan, Presence, Raid0Default, SeatView, Shape, SlotView, Spot, View,
     personality,
 };
 use paritas_units::{Chunk, Level, Sector, SectorRange, Sectors};
@@ -86,6 +86,9 @@ fn check(geometry: &dyn Geometry, seed: u64) {
             let view = View { slots: &slots, resync_offset: Sector::MAX };
             let read = geometry.plan(&Intent::Read(range), &view, &mut plan);
             assert!(read.is_ok() || dimensions.may_miss == 0 || presence == Presence::Absent);
+            let write = geometry.plan(&Intent::Write(range), &view, &mut plan);
+            assert_eq!(write.is_ok(), dimensions.may_miss > 0 || presence == Presence::InSync);
+            check_syncs(geometry, first, range, &view, &mut plan);
         }
         slots[first.slot.index()].original.presence = Presence::InSync;
     }
@@ -96,6 +99,30 @@ fn check(geometry: &dyn Geometry, seed: u64) {
             let _ = geometry.array_sector(paritas_units::Slot(slot), at);
         }
     }
+}
+
+/// Plans what a walker asks for around a spot; whatever comes, soon.
+fn check_syncs(
+    geometry: &dyn Geometry,
+    spot: Spot,
+    range: SectorRange,
+    view: &View<'_>,
+    plan: &mut Plan,
+) {
+    let dimensions = geometry.dimensions();
+    let component = spot.at.range(spot.run.min(Sectors(256)));
+    let synced = if dimensions.level.has_parity() { component } else { range };
+    let is_whole = view.slots.iter().all(|slot| slot.original.presence == Presence::InSync);
+    for intent in [Intent::Resync(synced), Intent::Check(synced), Intent::Repair(synced)] {
+        let is_refused = geometry.plan(&intent, view, plan).is_err();
+        let knows = !matches!(
+            dimensions.level,
+            Level::Linear | Level::Raid0 | Level::Multipath | Level::Faulty
+        );
+        assert!(!is_refused || !knows || !is_whole, "{intent:?}");
+    }
+    let recovered = geometry.plan(&Intent::Recover(component), view, plan);
+    assert!(recovered.is_err() || plan.steps().len() == 1, "nobody is being rebuilt");
 }
 
 proptest! {

@@ -14,4 +14,6 @@ mod random;
 mod shapes;
 mod stage;
 mod sync;
+mod torn;
 mod writes;
+mod writes_in_views;

@@ -12,6 +12,9 @@ pub(crate) struct Player {
     inverses: Vec<u8>,
 }
 
+/// What a discarded sector reads as here: the worst, nothing that was ever there.
+pub(crate) const DISCARDED: Symbol = [0xdd; 4];
+
 /// What steps find on members.
 pub(crate) trait Members {
     /// A sector, unless it may not be read.
@@ -145,7 +148,7 @@ impl Player {
             }
             Step::Discard { target, at, sectors, zeroes } => {
                 for line in 0..sectors.0 {
-                    members.write(target, at.0 + line, if zeroes { [0; 4] } else { [0xdd; 4] });
+                    members.write(target, at.0 + line, if zeroes { [0; 4] } else { DISCARDED });
                 }
             }
             Step::Solve { inputs, outputs, first, bytes } => {

@@ -13,27 +13,27 @@ use std::sync::{Arc, LazyLock};
 
 /// A seat with its own list of bad blocks.
 #[derive(Clone, Debug)]
-struct Member {
-    seat: SeatView<'static>,
-    bad: Vec<SectorRange>,
+pub(crate) struct Member {
+    pub(crate) seat: SeatView<'static>,
+    pub(crate) bad: Vec<SectorRange>,
 }
 
-struct Case {
-    shape: Shape,
-    geometry: Arc<dyn Geometry>,
-    model: Model,
+pub(crate) struct Case {
+    pub(crate) shape: Shape,
+    pub(crate) geometry: Arc<dyn Geometry>,
+    pub(crate) model: Model,
 }
 
-static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+pub(crate) static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let shapes = shapes::plain().into_iter().chain(shapes::parity()).chain(shapes::raid10());
     let case = |shape: Shape| Case { geometry: arrange(&shape), model: Model::new(&shape), shape };
     shapes.map(case).collect()
 });
 
-static PLAYER: LazyLock<Player> = LazyLock::new(Player::new);
+pub(crate) static PLAYER: LazyLock<Player> = LazyLock::new(Player::new);
 
 /// A member; `absent` of ten are not there.
-fn member(absent: u8) -> impl Strategy<Value = Member> {
+pub(crate) fn member(absent: u8) -> impl Strategy<Value = Member> {
     let presence = (0..10_u8, 0..120_u64).prop_map(move |(kind, below)| match kind {
         _ if kind < absent => Presence::Absent,
         8.. => Presence::Recovering(Sector(below)),
@@ -63,7 +63,7 @@ fn member(absent: u8) -> impl Strategy<Value = Member> {
 }
 
 /// Says the same as `SeatView::readable`, sector by sector.
-fn is_readable(member: &Member, at: u64) -> bool {
+pub(crate) fn is_readable(member: &Member, at: u64) -> bool {
     let is_trusted = match member.seat.presence {
         Presence::Absent => false,
         Presence::Recovering(below) => at < below.0,

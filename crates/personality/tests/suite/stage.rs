@@ -8,7 +8,7 @@
 use crate::model::{Holds, Model, Symbol};
 use crate::player::Members;
 use paritas_personality::{Presence, SeatView, SlotView, Target};
-use paritas_units::{Seat, SectorRange};
+use paritas_units::{Seat, Sector, SectorRange};
 
 /// A member on stage.
 #[derive(Clone, Debug)]
@@ -61,6 +61,17 @@ impl Stage {
             let is_there = seat == Seat::Original && usable[slot];
             if is_there { Presence::InSync } else { Presence::Absent }
         })
+    }
+
+    /// Makes `bad` of a seat unreadable.
+    pub(crate) fn damage(&mut self, slot: usize, seat: Seat, bad: &[SectorRange]) {
+        let actor = &mut self.slots[slot][usize::from(seat == Seat::Replacement)];
+        for (at, symbol) in (0..).zip(&mut actor.image) {
+            if bad.iter().any(|bad| bad.contains(Sector(at))) {
+                *symbol = GARBAGE;
+            }
+        }
+        actor.bad = bad.to_vec();
     }
 
     pub(crate) fn views(&self) -> Vec<SlotView<'_>> {

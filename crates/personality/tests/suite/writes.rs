@@ -2,10 +2,10 @@
 
 use crate::exhaustive::{arrange, ranges, subsets};
 use crate::model::{Model, Symbol, symbol};
-use crate::player::Player;
+use crate::player::{DISCARDED, Player};
 use crate::shapes;
 use crate::stage::Stage;
-use paritas_personality::{Geometry, Intent, Plan, Shape, Unservable, View};
+use paritas_personality::{Geometry, Intent, Plan, Shape, Step, Unservable, View};
 use paritas_units::{Level, Sector, SectorRange};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ struct Trial<'a> {
 }
 
 /// Windows that are written: two, of which one is the last.
-fn windows(geometry: &dyn Geometry) -> Vec<u64> {
+pub(crate) fn windows(geometry: &dyn Geometry) -> Vec<u64> {
     let dimensions = geometry.dimensions();
     let last = dimensions.window_of(Sector(dimensions.array.0 - 1));
     if last == 0 { vec![0] } else { vec![last / 2, last] }
@@ -39,7 +39,7 @@ fn check_writes(shape: &Shape, player: &Player) -> usize {
                 expected.set(sector, *symbol);
             }
             for (usable, stage) in &losses {
-                trial.check(stage, usable, range, &payload, &expected);
+                trial.check(stage, usable, Intent::Write(range), &payload, &expected);
                 played += 1;
             }
         }
@@ -48,7 +48,7 @@ fn check_writes(shape: &Shape, player: &Player) -> usize {
 }
 
 /// Other bytes than those that are there.
-fn payload(range: SectorRange) -> Vec<Symbol> {
+pub(crate) fn payload(range: SectorRange) -> Vec<Symbol> {
     let salt = usize::try_from(range.start.0).expect("small") + 99;
     (0..usize::try_from(range.len.0).expect("small")).map(|line| symbol(line, salt)).collect()
 }
@@ -58,15 +58,16 @@ impl Trial<'_> {
         &self,
         stage: &Stage,
         usable: &[bool],
-        range: SectorRange,
+        intent: Intent,
         payload: &[Symbol],
         expected: &Model,
     ) {
+        let range = intent.range().expect("it is about sectors");
         let slots = stage.views();
         let view = View { slots: &slots, resync_offset: Sector::MAX };
         let mut plan = Plan::new();
         let is_servable = self.is_servable(usable, range);
-        match self.geometry.plan(&Intent::Write(range), &view, &mut plan) {
+        match self.geometry.plan(&intent, &view, &mut plan) {
             Ok(()) => assert!(is_servable, "{range} of {:?} with {usable:?}", self.shape),
             Err(Unservable::Lost { range: lost, missing }) => {
                 assert!(!is_servable, "{range} of {:?} with {usable:?}", self.shape);
@@ -119,4 +120,72 @@ fn every_write_of_parity_levels_is_right_at_every_loss() {
     let player = Player::new();
     let played: usize = shapes::parity().iter().map(|shape| check_writes(shape, &player)).sum();
     assert!(played > 100_000, "{played}");
+}
+
+#[test]
+fn discards_and_zeroes_reach_every_copy_at_every_loss() {
+    let player = Player::new();
+    for shape in copies().chain(shapes::raid10()) {
+        let trial = Trial {
+            geometry: arrange(&shape),
+            model: Model::new(&shape),
+            player: &player,
+            shape: &shape,
+        };
+        for window in windows(&*trial.geometry) {
+            let ranges = ranges(trial.geometry.dimensions().window_range(window));
+            for range in ranges.into_iter().step_by(7) {
+                for (intent, content) in
+                    [(Intent::Discard(range), DISCARDED), (Intent::WriteZeroes(range), [0; 4])]
+                {
+                    let mut expected = trial.model.clone();
+                    (range.start.0..range.end().0).for_each(|at| expected.set(at, content));
+                    for usable in subsets(shape.slots) {
+                        let stage = Stage::of_originals(&trial.model, &usable);
+                        trial.check(&stage, &usable, intent, &[], &expected);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn zeroes_with_parity_are_a_write() {
+    for shape in shapes::parity() {
+        let geometry = arrange(&shape);
+        let stage = Stage::of_originals(&Model::new(&shape), &vec![true; usize::from(shape.slots)]);
+        let slots = stage.views();
+        let view = View { slots: &slots, resync_offset: Sector::MAX };
+        let (mut write, mut zeroes) = (Plan::new(), Plan::new());
+        for range in ranges(geometry.dimensions().window_range(0)) {
+            geometry.plan(&Intent::Write(range), &view, &mut write).expect("nothing is missing");
+            geometry.plan(&Intent::WriteZeroes(range), &view, &mut zeroes).expect("as it is");
+            assert_eq!(write, zeroes);
+        }
+    }
+}
+
+#[test]
+fn p303_one_path_takes_the_write() {
+    let shape = shapes::shape(Level::Multipath, 0, 0, 3, 53);
+    let (geometry, model) = (arrange(&shape), Model::new(&shape));
+    for usable in subsets(3) {
+        let stage = Stage::of_originals(&model, &usable);
+        let slots = stage.views();
+        let view = View { slots: &slots, resync_offset: Sector::MAX };
+        let mut plan = Plan::new();
+        let intent = Intent::Write(SectorRange::new(5, 20));
+        let first = usable.iter().position(|usable| *usable);
+        assert_eq!(geometry.plan(&intent, &view, &mut plan).is_ok(), first.is_some());
+        let written: Vec<usize> = plan
+            .steps()
+            .iter()
+            .filter_map(|step| match step {
+                Step::Write { to, .. } => Some(to.slot.index()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(written, first.into_iter().collect::<Vec<_>>());
+    }
 }
