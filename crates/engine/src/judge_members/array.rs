@@ -1,7 +1,7 @@
 //! The judgement of the candidates of one array.
 
 use super::{ArrayJudgement, BitmapFacts, Candidate, Concern, Verdict};
-use paritas_format::superblock::Role;
+use paritas_format::superblock::{Disagreement, Role};
 use paritas_format::{ArrayUuid, Superblock};
 use paritas_personality::{BadShape, Raid0Default, Survival};
 use paritas_units::{Level, Seat, Sector, Sectors, Slot};
@@ -70,16 +70,23 @@ fn freshest(members: &[Member<'_>], verdicts: &[Option<Verdict>]) -> usize {
 /// The verdict on `member` when `reference` speaks for the array.
 fn against(member: &Member<'_>, reference: &Member<'_>) -> Verdict {
     let (own, fresh) = (member.superblock, reference.superblock);
-    if let Some(disagreement) = own.disagreement(fresh) {
-        return Verdict::Disagrees(disagreement);
+    let behind = fresh.events().saturating_sub(own.events());
+    match own.disagreement(fresh) {
+        // It may have missed a change of the shape.
+        Some(Disagreement::Slots(..) | Disagreement::Size(..)) if behind > 1 => {
+            return stale(own, behind);
+        }
+        Some(disagreement) => return Verdict::Disagrees(disagreement),
+        None => {}
     }
     if let Err(why) = &member.candidate.bad_blocks {
         return Verdict::BadBlocksUnreadable(why.clone());
     }
-    if matches!(own.role(), Role::Spare) {
-        return Verdict::Spare;
+    match own.role() {
+        Role::Spare => return Verdict::Spare,
+        Role::Faulty => return Verdict::Faulty,
+        Role::Slot(_) | Role::Journal => {}
     }
-    let behind = fresh.events().saturating_sub(own.events());
     let is_dropped = is_dropped_by(own, fresh);
     if member.index != reference.index && says_failed(own, fresh) {
         return if is_dropped { Verdict::SplitBrain { behind } } else { stale(own, behind) };
@@ -214,6 +221,7 @@ fn conclude(
     judgement
 }
 
+/// What the slots that are in `usable` come to.
 fn survival(
     reference: Option<Member<'_>>,
     members: &[(Member<'_>, Verdict)],

@@ -11,7 +11,8 @@
 //!    says. Who contradicts it in what never changes does not belong ([`Verdict::Disagrees`]).
 //! 4. Two or more events behind is [`Verdict::Stale`]. One behind is accepted, since a crash can
 //!    fall between two superblock writes, and then *the freshest's* table gives the role: a member
-//!    that has just failed is one behind as well, and must not come back.
+//!    that has just failed is one behind as well, and must not come back. Nor does one that calls
+//!    itself faulty, whoever still counts on it.
 //! 5. A member that lists the freshest as failed went on without it. If the freshest lists it as
 //!    failed too it is a split brain, whatever the event counts: the array is refused.
 //! 6. One member for a slot (and one for its replacement). A copy of a member with as many events is
@@ -19,7 +20,8 @@
 //!
 //! Where this is stricter than the driver it is on purpose: a candidate with equal events that the
 //! freshest does not count on is not read from, any accepted member that says dirty makes the array
-//! dirty, and a split brain is not decided by who has counted more events.
+//! dirty, and a split brain is not decided by who has counted more events. Every cell of the table
+//! `oracle/judge/cells.tsv` holds our verdicts beside what the driver did with the same members.
 //!
 //! Deliberately absent: reading anything, forcing anything.
 

@@ -72,6 +72,40 @@ fn one_event_behind_and_dropped_by_the_freshest_is_faulty() {
 }
 
 #[test]
+fn d11_a_member_that_calls_itself_faulty_is_not_read_however_new() {
+    for behind in [0, 1, 10] {
+        let own = member(2, |b| {
+            b.roles[2] = Role::Faulty;
+            b.events -= behind;
+        });
+        let candidates = [plain(0), plain(1), own];
+        let array = judged(&candidates);
+        assert_eq!(words(&array), ["in-sync", "in-sync", "faulty"]);
+        assert_eq!(read(&array, &candidates), Ok(vec![0, 1]));
+        assert_eq!(driver_outcome(&array, &candidates), DriverOutcome::NeedsRun(vec![2]));
+    }
+}
+
+#[test]
+fn another_size_or_number_of_slots_is_a_stranger_unless_it_missed_the_change() {
+    let changes: [fn(&mut SuperblockBuilder); 2] =
+        [|b| b.raid_disks = 5, |b| b.size = Sectors(61_440)];
+    for (change, events) in changes.iter().flat_map(|change| [(change, 20), (change, 10)]) {
+        let odd = member(2, |b| {
+            change(b);
+            b.events = events;
+        });
+        let candidates = [plain(0), plain(1), odd];
+        let array = judged(&candidates);
+        let word = if events == 20 { "disagrees" } else { "stale" };
+        assert_eq!(words(&array), ["in-sync", "in-sync", word]);
+        assert_eq!(read(&array, &candidates), Ok(vec![0, 1]));
+        let outcome = driver_outcome(&array, &candidates);
+        assert_eq!(outcome, DriverOutcome::Fails(FailReason::Stranger));
+    }
+}
+
+#[test]
 fn two_sides_that_each_dropped_the_other_are_refused_whatever_their_events() {
     for events in [20, 19, 12] {
         let left = member(0, |b| b.roles[1] = Role::Faulty);

@@ -19,7 +19,7 @@ pub enum Verdict {
     Journal,
     /// A spare: it holds no data.
     Spare,
-    /// The freshest does not count on it any more: it failed, or was removed.
+    /// It failed or was removed, by the word of the freshest or by its own.
     Faulty,
     /// It missed changes: its data is old.
     Stale {
@@ -121,7 +121,9 @@ impl fmt::Display for Verdict {
             }
             Self::Journal => f.write_str("journal"),
             Self::Spare => f.write_str("spare: holds no data"),
-            Self::Faulty => f.write_str("faulty: the newest member does not count on it any more"),
+            Self::Faulty => {
+                f.write_str("faulty: it failed or was removed, as it or the newest member says")
+            }
             Self::Stale { slot: Some(slot), behind, .. } => {
                 write!(f, "stale: was slot {slot}, {behind} events behind")
             }

@@ -4,6 +4,8 @@
 //! test that wants something wrong changes the built value, and seals it if the checksum shall be
 //! right nevertheless.
 
+mod cell;
 mod superblock;
 
+pub use cell::{BadCell, CELL_EVENTS, cell};
 pub use superblock::SuperblockBuilder;

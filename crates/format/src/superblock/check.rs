@@ -54,8 +54,14 @@ impl Superblock {
         if self.layout() != freshest.layout() {
             return Some(Disagreement::Layout(self.layout(), freshest.layout()));
         }
-        (self.chunk() != freshest.chunk())
-            .then(|| Disagreement::Chunk(self.chunk(), freshest.chunk()))
+        if self.chunk() != freshest.chunk() {
+            return Some(Disagreement::Chunk(self.chunk(), freshest.chunk()));
+        }
+        if self.raid_disks() != freshest.raid_disks() {
+            return Some(Disagreement::Slots(self.raid_disks(), freshest.raid_disks()));
+        }
+        let (own, others) = (self.component_size(), freshest.component_size());
+        (own != others).then_some(Disagreement::Size(own, others))
     }
 }
 

@@ -133,6 +133,12 @@ pub enum Disagreement {
     /// Another chunk.
     #[error("its chunk is {} sectors, the array's is {}", .0.0, .1.0)]
     Chunk(Chunk, Chunk),
+    /// Another number of slots (1.x).
+    #[error("it is of an array of {0} slots, the array has {1}")]
+    Slots(u32, u32),
+    /// Another size used of each member (1.x).
+    #[error("it gives {0} sectors of each member to the array, the array uses {1}")]
+    Size(Sectors, Sectors),
     /// Another byte order, or another value among the words that never change (0.90).
     #[error("byte {at} of its superblock, which never changes, is another than the array's")]
     Constant {

@@ -5,8 +5,8 @@
 
 use super::{Judged, Next, Other, Seen};
 use paritas_engine::judge_members::{
-    Candidate, DriverOutcome, ReadChoices, RefusedAssembly, Verdict, assemble_for_reading,
-    judge_members,
+    Candidate, DriverOutcome, FailReason, ReadChoices, RefusedAssembly, Verdict,
+    assemble_for_reading, driver_outcome, judge_members,
 };
 use paritas_personality::{BadShape, Raid0Default};
 
@@ -64,12 +64,24 @@ fn copy(judged: &Judged, seen: &Seen) -> Next {
         }
     };
     let command = format!("paritas copy {} {}", quoted(&words), quote(&format!("{name}.img")));
-    Next { command, why, mdadm: Some(assemble(judged, &name, &words)) }
+    let members = judged.reading.as_ref().map_or(&[][..], |(_, members)| members);
+    let mdadm = Some(assemble(&outcome_of(members, seen), &name, &words));
+    Next { command, why, mdadm }
+}
+
+/// What mdadm does with these members and nobody else, which may differ from what it does with all.
+fn outcome_of(members: &[usize], seen: &Seen) -> DriverOutcome {
+    let candidates = members.iter().filter_map(|&index| seen.candidates.get(index));
+    let candidates: Vec<Candidate> = candidates.cloned().collect();
+    let judgement = judge_members(&candidates).arrays.into_iter().next();
+    judgement.map_or(DriverOutcome::Fails(FailReason::Unusable), |array| {
+        driver_outcome(&array, &candidates)
+    })
 }
 
 /// mdadm's way to the content; read-only where it lets us.
-fn assemble(judged: &Judged, name: &str, words: &[String]) -> String {
-    let options = match judged.outcome {
+fn assemble(outcome: &DriverOutcome, name: &str, words: &[String]) -> String {
+    let options = match outcome {
         DriverOutcome::Starts | DriverOutcome::Fails(_) => "--readonly",
         DriverOutcome::NeedsRun(_) => "--readonly --run",
         // It writes: nothing short of that starts the array.
@@ -115,7 +127,7 @@ fn refused(judged: &Judged, seen: &Seen, choices: ReadChoices) -> Next {
                 let names = words_of(judged, seen, |v| {
                     v.seat().is_some() || matches!(v, Verdict::Stale { .. })
                 });
-                next.mdadm = Some(assemble(judged, &name, &names));
+                next.mdadm = Some(assemble(&judged.outcome, &name, &names));
             }
             next
         }
@@ -164,8 +176,9 @@ fn one_side(judged: &Judged, seen: &Seen, choices: ReadChoices) -> Option<Next> 
     let judgement = judge_members(&candidates).arrays.into_iter().next()?;
     let read = assemble_for_reading(&judgement, &candidates, choices).ok()?;
     let word = |&index: &usize| seen.pieces.get(index).map(|piece| piece.found.word.clone());
-    let words: Vec<String> =
-        read.candidates.iter().filter_map(|&at| chosen.get(at)).filter_map(word).collect();
+    let members: Vec<usize> =
+        read.candidates.iter().filter_map(|&at| chosen.get(at)).copied().collect();
+    let words: Vec<String> = members.iter().filter_map(word).collect();
     let others: Vec<String> = left_out.iter().filter_map(word).collect();
     let name = label(judged, seen);
     Some(Next {
@@ -175,7 +188,7 @@ fn one_side(judged: &Judged, seen: &Seen, choices: ReadChoices) -> Option<Next> 
              and compare",
             quoted(&others)
         ),
-        mdadm: Some(assemble(judged, &name, &words)),
+        mdadm: Some(assemble(&outcome_of(&members, seen), &name, &words)),
     })
 }
 
