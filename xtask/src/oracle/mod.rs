@@ -8,6 +8,7 @@ mod boot;
 mod combination;
 mod conditions;
 mod content;
+mod judge;
 mod made;
 mod reader;
 mod shape;
@@ -18,7 +19,7 @@ mod text;
 mod tests;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use combination::Combination;
 use made::Made;
 use reader::Verdict;
@@ -35,6 +36,8 @@ const GUESTS: usize = 2;
 /// What to compare, and with which program.
 #[derive(Args, Default)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Only combinations whose key holds this text
     #[arg(long)]
     only: Option<String>,
@@ -55,7 +58,19 @@ pub(crate) struct Options {
     program: Option<PathBuf>,
 }
 
+/// What else the driver is asked.
+#[derive(Subcommand)]
+enum Other {
+    /// Which members it takes: the cells of oracle/judge/cells.tsv
+    Judge(judge::Options),
+}
+
 impl Options {
+    /// What the test command asks about members.
+    pub(crate) fn judge_subset() -> Self {
+        Self { other: Some(Other::Judge(judge::Options::subset())), ..Self::default() }
+    }
+
     /// What the test command runs.
     pub(crate) fn subset(program: PathBuf) -> Self {
         Self { subset: true, program: Some(program), ..Self::default() }
@@ -80,6 +95,10 @@ pub(crate) struct Summary {
 
 /// Runs what the options name and prints each failure and a summary.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<Summary> {
+    if let Some(Other::Judge(options)) = &options.other {
+        let comparisons = judge::run(root, options)?;
+        return Ok(Summary { comparisons, ..Summary::default() });
+    }
     let chosen = options.chosen();
     if options.list {
         chosen.iter().for_each(|one| println!("{}", one.key));
