@@ -2,8 +2,8 @@
 //!
 //! The one thing to understand: reading writes nothing, so it is safe to refuse, to leave a member
 //! out, to call more dirty than the driver does, and to read what the driver starts only by force.
-//! It is never safe to trust a member that the driver does not; no name allows that but for those of
-//! members that a whole refusal of the driver left out, where we say so.
+//! It is never safe to trust a member that the driver, when it starts the array, does not: no name
+//! allows that, nor an array that is clean to us and dirty to it.
 
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ pub(crate) fn name(
     let cell = Cell {
         members: members.split("; ").collect(),
         verdicts: verdicts.split(' ').collect(),
-        is_striped: array.starts_with("raid0 "),
+        is_mirror: array.starts_with("raid1 "),
     };
     match (ours, driver) {
         (Answer::Fails(_), Answer::Fails(_)) => NONE,
@@ -105,8 +105,13 @@ pub(crate) fn name(
 struct Cell<'a> {
     members: Vec<&'a str>,
     verdicts: Vec<&'a str>,
-    /// Without redundancy there is nothing to resync.
-    is_striped: bool,
+    /// The last mirror has nobody to disagree with.
+    is_mirror: bool,
+}
+
+/// The place of a member among the members, from its name.
+fn number(member: &str) -> usize {
+    member.trim_start_matches('m').parse().unwrap_or(usize::MAX)
 }
 
 impl Cell<'_> {
@@ -156,10 +161,13 @@ impl Cell<'_> {
             return self.left_out(&ours.seats, theirs);
         }
         let in_sync = ours.seats.values().filter(|(_, below)| *below == u64::MAX).count();
-        let dirty = self.members.iter().filter(|member| member.contains("dirty")).count();
+        let says_dirty = |(member, _): &(String, u64)| {
+            self.members.get(number(member)).is_some_and(|words| words.contains("dirty"))
+        };
+        let dirty = ours.seats.values().filter(|seat| says_dirty(seat)).count();
         match (ours.is_clean, theirs.is_clean) {
-            (false, true) if dirty < self.members.len() => "any-says-dirty",
-            (false, true) if in_sync == 1 || self.is_striped => "nothing-to-resync",
+            (false, true) if self.is_mirror && in_sync == 1 => "nothing-to-resync",
+            (false, true) if dirty < ours.seats.len() => "any-says-dirty",
             (false, true) => UNNAMED,
             _ => NONE,
         }
@@ -169,7 +177,7 @@ impl Cell<'_> {
     fn left_out(&self, ours: &Seats, theirs: &Array) -> &'static str {
         let mut names = theirs.seats.iter().filter(|(slot, _)| !ours.contains_key(*slot)).map(
             |(_, (member, _))| {
-                let at = member.trim_start_matches('m').parse().unwrap_or(usize::MAX);
+                let at = number(member);
                 match self.verdicts.get(at) {
                     Some(&"faulty") if self.calls_itself_faulty(at) => "calls-itself-faulty",
                     Some(&"faulty") => "not-counted-on",

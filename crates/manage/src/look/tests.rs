@@ -160,6 +160,22 @@ fn u13_dirty_and_degraded() {
 }
 
 #[test]
+fn mdadms_options_are_those_for_the_members_that_are_named() {
+    // mdadm starts it with the member that the others have dropped; without that it needs force.
+    let mut shelf = Shelf::default();
+    raid5(&mut shelf, |number, builder| {
+        builder.resync_offset = Sector(0);
+        if number != 1 {
+            builder.roles[1] = Role::Faulty;
+        }
+    });
+    let report = shelf.report();
+    assert_eq!(report.arrays[0].mdadm, "starts");
+    let wanted = "mdadm --assemble --force /dev/md/photos disk0.img disk2.img";
+    assert_eq!(report.next.mdadm.as_deref(), Some(wanted));
+}
+
+#[test]
 fn stale_member() {
     let mut shelf = Shelf::default();
     raid5(&mut shelf, |number, builder| match number {
