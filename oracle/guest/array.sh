@@ -1,7 +1,8 @@
 # Functions over one array, /dev/md0, and its members; sourced by init.sh.
 #
 # Variables of the plan: level, layout, metadata, chunk (KiB), count (slots), spares, order (words
-# m0, m1, ... or missing), options (more words for create), pattern (a file) and offset (bytes).
+# m0, m1, ... or missing), options (more words for create), pattern (a file), offset (bytes) and, if
+# the array is not to be called `content`, name.
 
 array=/dev/md0
 attributes=/sys/block/md0/md
@@ -30,7 +31,7 @@ create() {
             *) devices+=("$word") ;;
         esac
     done
-    local words=(--run --homehost=oracle --name=content "--level=$level" "--metadata=$metadata")
+    local words=(--run --homehost=oracle "--name=${name:-content}" "--level=$level" "--metadata=$metadata")
     [ -n "$layout" ] && words+=("--layout=$layout")
     [ -n "$chunk" ] && words+=("--chunk=$chunk")
     [ "$spares" -gt 0 ] && words+=("--spare-devices=$spares")

@@ -28,6 +28,8 @@ enum Task {
     Tidy,
     /// Have the real driver make arrays, and compare what `paritas` reads and says
     Oracle(oracle::Options),
+    /// Make the files of oracle/fixtures again, with the real driver
+    Bless(oracle::fixtures::Options),
     /// Install what the tests need, and run all of them
     Test,
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Test => test::run(&root),
         Task::Oracle(options) => oracle::run(&root, &options).map(drop),
+        Task::Bless(options) => oracle::fixtures::run(&root, &options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -65,6 +65,12 @@ pub(crate) enum Verb {
     /// Keep sparse copies of members' metadata, as mdadm --dump does.
     #[command(after_help = "Example:\n  paritas dump disk1.img disk2.img /srv/metadata")]
     Dump(Dump),
+    /// Bring metadata that `dump` kept back to its members, as mdadm --restore does.
+    ///
+    /// Superblock, bitmap and bad-block log are written, nothing else. A member that carries
+    /// something else is refused.
+    #[command(after_help = "Example:\n  paritas restore /srv/metadata disk1.img disk2.img")]
+    Restore(Restore),
     /// Serve the content of an array over NBD, in the foreground.
     ///
     /// With --readonly and members: no service is needed, and nothing is written.
@@ -72,6 +78,11 @@ pub(crate) enum Verb {
         after_help = "Example:\n  paritas serve --readonly disk*.img nbd+unix:///array?socket=/tmp/array.sock\n  nbdcopy 'nbd+unix:///array?socket=/tmp/array.sock' array.img"
     )]
     Serve(Serve),
+    /// Show the main job on a small RAID 6 that Linux made: look, copy, copy with two members gone.
+    ///
+    /// All files go into a new directory.
+    #[command(after_help = "Example:\n  paritas quickstart\n  paritas quickstart /tmp/first-steps")]
+    Quickstart(Quickstart),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -321,6 +332,29 @@ pub(crate) struct Dump {
     /// Members, then the directory to put the copies into.
     #[arg(required = true, num_args = 2.., value_names = ["MEMBER", "DIR"])]
     pub(crate) words: Vec<String>,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The directory with the dumps, each under its member's base name; or one dump.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: String,
+    /// Image files, block devices, FILE@pN, or FILE@OFFSET[+SIZE].
+    #[arg(required = true, value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// What on the members may be overwritten.
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) overwrite: Vec<Overwrite>,
+}
+
+/// Arguments of `quickstart`.
+#[derive(Debug, Args)]
+pub(crate) struct Quickstart {
+    /// The directory to make; `paritas-quickstart` (with a number if that exists) when none is
+    /// named.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// Arguments of `serve`.

@@ -13,6 +13,7 @@ mod look;
 mod members;
 mod metadata;
 mod progress;
+mod quickstart;
 mod serve;
 mod sink;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 const WELCOME: &str = "\
 paritas look PATH...         which arrays are on these files or disks, and what to do next
 paritas copy MEMBER... OUT   the content of an array into a file; nothing is written to members
-paritas serve --readonly MEMBER... URI   the same content over NBD";
+paritas quickstart           both, shown on a small array that Linux made";
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_env("PARITAS_LOG");
@@ -57,6 +58,8 @@ fn run(verb: Option<Verb>, matches: Option<&ArgMatches>) -> anyhow::Result<ExitC
         Some(Verb::Create(words)) => create::create(&words, matches),
         Some(Verb::ZeroSuperblock(words)) => create::zero_superblock(&words),
         Some(Verb::Dump(words)) => metadata::dump(&words),
+        Some(Verb::Restore(words)) => Ok(metadata::restore(&words)),
+        Some(Verb::Quickstart(words)) => quickstart::quickstart(&words).map(done),
         Some(Verb::Serve(words)) => serve::serve(&words).map(done),
         Some(Verb::Bench(Bench::Parity(words))) => bench::parity(&words).map(done),
         Some(Verb::Completions(words)) => {

@@ -8,6 +8,7 @@ mod boot;
 mod combination;
 mod conditions;
 mod content;
+pub(crate) mod fixtures;
 mod judge;
 mod made;
 mod reader;
