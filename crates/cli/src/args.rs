@@ -7,8 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed, and nothing was changed (`create` names the members that were, if a disk fails); 2 the words were wrong (an option in the \
-wrong mode, say). `examine` of what is not a member ends with 1, as mdadm's does.";
+Exit codes: 0 done; 1 failed, and nothing was changed (`create` names the members that were, if a \
+disk fails); 2 the words were wrong (an option in the wrong mode, say). The looking verbs go on \
+after a member that they cannot serve, and end with mdadm's codes: `examine` of what is not a \
+member with 1, but with 0 if only ARRAY lines were asked for (--brief, --scan), `dump` without its \
+directory with 16.";
 
 /// Linux software RAID (md) without the kernel driver.
 #[derive(Debug, Parser)]

@@ -3,6 +3,7 @@
 use crate::args::Look;
 use anyhow::{Context, Result};
 use paritas::opener;
+use std::io::Write;
 use std::path::Path;
 
 /// Says which arrays are on files, in directories and on disks, and what to do next.
@@ -19,9 +20,10 @@ pub(crate) fn look(words: &Look) -> Result<()> {
         }
     }
     let report = paritas_manage::look::look(&opener(), &paths, words.choices.into());
+    let mut out = std::io::stdout().lock();
     match words.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => print!("{report}"),
+        true => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
+        false => write!(out, "{report}")?,
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod complaint;
 mod copy;
 mod create;
 mod examine;
@@ -19,6 +20,7 @@ mod sink;
 
 use args::{Arguments, Bench, Verb};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use std::io::Write;
 use std::process::ExitCode;
 
 const WELCOME: &str = "\
@@ -35,7 +37,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("paritas: {error:#}");
+            let look = "paritas look MEMBER... says what is on the members, and what can be done";
+            let text = complaint::with_next(&format!("{error:#}"), look);
+            anstream::eprintln!("paritas: {text}");
             ExitCode::FAILURE
         }
     }
@@ -46,7 +50,7 @@ fn run(verb: Option<Verb>, matches: Option<&ArgMatches>) -> anyhow::Result<ExitC
     let done = |()| ExitCode::SUCCESS;
     match verb {
         None => {
-            anstream::println!("{WELCOME}");
+            writeln!(std::io::stdout().lock(), "{WELCOME}")?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Verb::Look(words)) => look::look(&words).map(done),

@@ -14,7 +14,10 @@ pub(crate) fn read_array(words: &[String], choices: ReadChoices) -> Result<Reada
     for line in &array.left_out {
         anstream::eprintln!("paritas: not read: {line}");
     }
-    for concern in &array.concerns {
+    let mut concerns: Vec<String> = array.concerns.iter().map(ToString::to_string).collect();
+    // Several members may give rise to the same words.
+    concerns.dedup();
+    for concern in concerns {
         anstream::eprintln!("paritas: warning: {concern}");
     }
     Ok(array)

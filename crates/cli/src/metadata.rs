@@ -1,91 +1,127 @@
 //! The verbs that show, keep and bring back metadata.
 
 use crate::args::{self, Dump, Members, Restore};
-use anyhow::{Result, anyhow, bail};
+use crate::complaint::{complain, open_or_complain};
+use anyhow::{Result, anyhow};
 use paritas::opener;
 use paritas_disk::Access;
+use paritas_host::lasting_names;
 use paritas_manage::bad_blocks::examine_bad_blocks as bad_blocks_of;
 use paritas_manage::bitmap::examine_bitmap as bitmap_of;
-use paritas_manage::gather::{gather, open};
+use paritas_manage::gather::{Found, open};
 use paritas_manage::query::query as ask;
 use paritas_manage::restore::{Overwrite, Restored, candidates, restore as restore_member};
-use std::os::unix::fs::FileTypeExt;
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::process::ExitCode;
+
+/// What mdadm ends with when there is no directory to dump into.
+const NO_DIRECTORY: u8 = 16;
+
+/// Prints; whoever read our output may be gone, and that is no reason to panic.
+fn say(text: &dyn Display) -> Result<()> {
+    Ok(write!(std::io::stdout().lock(), "{text}")?)
+}
+
+fn line(value: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string(value)? + "\n")
+}
+
+/// Lets `verb` have each member that opens; the exit code has the bits of all that failed.
+fn for_each_member(
+    words: &[String],
+    mut verb: impl FnMut(&Found) -> Result<u8>,
+) -> Result<ExitCode> {
+    let opener = opener();
+    let mut code = 0;
+    for word in words {
+        code |= match open_or_complain(&opener, word) {
+            Some(found) => verb(&found)?,
+            None => 1,
+        };
+    }
+    Ok(ExitCode::from(code))
+}
 
 /// `paritas examine-bitmap`.
 ///
 /// # Errors
-/// A member that does not open.
+/// Output that cannot be written.
 pub(crate) fn examine_bitmap(words: &Members) -> Result<ExitCode> {
-    let mut code = 0;
-    for found in gather(&opener(), &words.members)? {
-        match bitmap_of(&found) {
-            Ok(report) if words.json => println!("{}", serde_json::to_string(&report.json())?),
-            Ok(report) => {
-                print!("{}", report.text(false));
-                report.complaints.iter().for_each(|one| anstream::eprintln!("paritas: {one}"));
-                code |= report.exit_code();
-            }
-            Err(error) => {
-                anstream::eprintln!("paritas: {error}");
-                code |= error.exit_code();
-            }
+    for_each_member(&words.members, |found| match bitmap_of(found) {
+        Ok(report) if words.json => say(&line(&report.json())?).map(|()| 0),
+        Ok(report) => {
+            say(&report.text(false))?;
+            report.complaints.iter().for_each(|one| complain(one, &found.word));
+            Ok(report.exit_code())
         }
-    }
-    Ok(ExitCode::from(code))
+        Err(error) => {
+            complain(&error, &found.word);
+            Ok(error.exit_code())
+        }
+    })
 }
 
 /// `paritas examine-badblocks`.
 ///
 /// # Errors
-/// A member that does not open.
+/// Output that cannot be written.
 pub(crate) fn examine_bad_blocks(words: &Members) -> Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
-    for found in gather(&opener(), &words.members)? {
-        match bad_blocks_of(&found) {
-            Ok(report) if words.json => println!("{}", serde_json::to_string(&report.json())?),
-            Ok(report) => print!("{report}"),
+    for_each_member(&words.members, |found| {
+        match bad_blocks_of(found) {
+            Ok(report) if words.json => say(&line(&report.json())?)?,
+            Ok(report) => say(&report)?,
             Err(error) => {
-                anstream::eprintln!("paritas: {error}");
-                code = ExitCode::FAILURE;
+                complain(&error, &found.word);
+                return Ok(1);
             }
         }
-    }
-    Ok(code)
+        Ok(0)
+    })
 }
 
 /// `paritas query`.
 ///
 /// # Errors
-/// A member that does not open.
+/// Output that cannot be written.
 pub(crate) fn query(words: &Members) -> Result<ExitCode> {
-    for found in gather(&opener(), &words.members)? {
-        let answer = ask(&found);
+    for_each_member(&words.members, |found| {
+        let answer = ask(found);
         match words.json {
-            true => println!("{}", serde_json::to_string(&answer)?),
-            false => print!("{answer}"),
+            true => say(&line(&answer)?)?,
+            false => say(&answer)?,
         }
-    }
-    Ok(ExitCode::SUCCESS)
+        Ok(0)
+    })
 }
 
 /// `paritas dump`.
 ///
 /// # Errors
-/// No directory, a member without metadata, or a file that cannot be made.
+/// Output that cannot be written.
 pub(crate) fn dump(words: &Dump) -> Result<ExitCode> {
     let Some((directory, members)) = words.words.split_last() else { unreachable!("two words") };
     if !Path::new(directory).is_dir() {
-        bail!("{directory} is not a directory\nnext: make it, or name another as the last word");
+        anstream::eprintln!(
+            "paritas: {directory} is not a directory, and each dump is a file in one\n\
+             next: make it, or name another as the last word"
+        );
+        return Ok(ExitCode::from(NO_DIRECTORY));
     }
     let opener = opener();
-    for word in members {
-        let found = open(&opener, word, Access::Read)?;
-        let kept = paritas_manage::dump::dump(&found, directory, &aliases(word), &opener)?;
-        print!("{kept}");
-    }
-    Ok(ExitCode::SUCCESS)
+    for_each_member(members, |found| {
+        match paritas_manage::dump::dump(found, directory, &aliases(&found.word), &opener) {
+            Ok(kept) => say(&kept)?,
+            Err(error) => {
+                complain(&error, &found.word);
+                return Ok(error.exit_code());
+            }
+        }
+        Ok(0)
+    })
 }
 
 /// mdadm's exit code when there is nothing that could be restored from.
@@ -163,15 +199,10 @@ const fn allowed(kind: args::Overwrite) -> &'static [Overwrite] {
 
 /// The names of a block device in /dev/disk/by-id, which stay when its kernel name changes.
 fn aliases(word: &str) -> Vec<String> {
-    let is_device = std::fs::metadata(word).is_ok_and(|found| found.file_type().is_block_device());
-    let (true, Ok(device)) = (is_device, std::fs::canonicalize(word)) else { return Vec::new() };
-    let Ok(links) = std::fs::read_dir("/dev/disk/by-id") else { return Vec::new() };
-    let leads_there = |path: &std::path::PathBuf| {
-        std::fs::canonicalize(path).is_ok_and(|target| target == device)
-    };
-    let paths = links.filter_map(|link| Some(link.ok()?.path())).filter(leads_there);
-    let mut names: Vec<String> =
-        paths.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
-    names.sort();
-    names
+    match std::fs::metadata(word) {
+        Ok(found) if found.file_type().is_block_device() => {
+            lasting_names(Path::new("/dev/disk/by-id"), found.rdev())
+        }
+        _ => Vec::new(),
+    }
 }

@@ -3,11 +3,22 @@
 use crate::args;
 use crate::members::read_array;
 use anyhow::{Context, Result, bail};
-use paritas_door_nbd::{Address, NbdSession, NbdUri, Settings};
-use paritas_engine::{Config, Export};
+use paritas_door_nbd::{Address, AllocationMap, Extent, NbdSession, NbdUri, Settings};
+use paritas_engine::{Config, Export, HoleMap};
 use paritas_host::StopSignals;
 use paritas_runtime::{Hosted, Limits, Listen};
+use paritas_units::SectorRange;
 use std::sync::Arc;
+
+/// The holes of the one export.
+struct Holes(HoleMap);
+
+impl AllocationMap for Holes {
+    fn extents(&self, _export: usize, range: SectorRange, most: usize) -> Vec<Extent> {
+        let runs = self.0.runs(range, most).into_iter();
+        runs.map(|run| Extent { len: run.sectors, is_hole: run.is_hole }).collect()
+    }
+}
 
 /// Serves until SIGINT or SIGTERM.
 ///
@@ -38,9 +49,11 @@ pub(crate) fn serve(words: &args::Serve) -> Result<()> {
         threads => threads,
     };
     let config = Config { shards, ..Config::default() };
+    let holes = HoleMap::new(&array.assembly, &array.disks);
+    let allocation = holes.map(|map| Arc::new(Holes(map)) as Arc<dyn AllocationMap>);
     let hosted = Hosted::start(&array.assembly, array.disks, &config)?;
     let serving = hosted.serve(&listen, Limits::default(), move |peer| {
-        let settings = Settings { may_list: peer.is_local, ..Settings::default() };
+        let settings = Settings { may_list: peer.is_local, allocation: allocation.clone() };
         Box::new(NbdSession::new(Arc::clone(&exports), settings))
     })?;
     anstream::eprintln!(

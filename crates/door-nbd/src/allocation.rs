@@ -3,7 +3,7 @@
 //! The one thing to understand: without an [`AllocationMap`] everything is data, which is always
 //! right. A map that says "hole" promises that the sectors read as zeroes.
 
-use crate::limits::EXTENTS;
+use crate::limits::{EXTENTS, MAPPED_BYTES};
 use crate::wire::{STATE_HOLE, STATE_ZERO};
 use paritas_units::{SECTOR_BYTES, SectorRange, Sectors};
 use std::ops::Range;
@@ -45,6 +45,12 @@ pub(crate) fn states(
     is_one_enough: bool,
 ) -> Vec<(u32, u32)> {
     let most = if is_one_enough { 1 } else { EXTENTS };
+    let end = if map.is_some() {
+        range.end.min(range.start.saturating_add(MAPPED_BYTES))
+    } else {
+        range.end
+    };
+    let range = &(range.start..end);
     let sectors = sectors_around(range);
     let extents = map.map(|map| map.extents(export, sectors, most)).unwrap_or_default();
     let mut states: Vec<(u32, u32)> = Vec::new();

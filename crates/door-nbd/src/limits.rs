@@ -25,6 +25,9 @@ pub const REPLY_BYTES: usize = 256 << 10;
 pub const REPLY_SEGMENTS: usize = 1024;
 /// Extents in one answer about allocation.
 pub const EXTENTS: usize = 64 << 10;
+/// Bytes that one answer about allocation covers where holes are known; the client asks again for
+/// the rest, so that looking for them never takes long.
+pub const MAPPED_BYTES: u64 = 256 << 20;
 /// Bytes of the pieces that a long read is cut into.
 pub const PIECE_BYTES: u64 = 256 << 10;
 /// Pieces of one long read that are under way or wait for their turn.

@@ -9,6 +9,7 @@
 
 mod alias;
 mod choose;
+mod devices;
 mod direct;
 mod errno;
 mod facts;
@@ -25,6 +26,7 @@ mod workers;
 
 pub use alias::{Alias, check_aliases};
 pub use choose::{Choice, choose};
+pub use devices::{block_devices, lasting_names};
 pub use file::FileDisk;
 pub use open::{Partitions, PathOpener, open_descriptor};
 pub use ring::{NoRing, Ring};

@@ -17,8 +17,8 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-/// Slices that are sent at once.
-const SLICES: usize = 64;
+/// Slices that are sent at once; what a session offers beyond them waits for the next send.
+const SLICES: usize = 128;
 /// Sends in one turn for one connection.
 const SENDS: usize = 8;
 

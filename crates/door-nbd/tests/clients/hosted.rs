@@ -4,7 +4,7 @@ use crate::{prints, run};
 use paritas_disk::decorator::{FaultDisk, Kind, Rule};
 use paritas_disk::{Disk, FaultKind, MemoryDisk};
 use paritas_door_nbd::{NbdSession, Settings};
-use paritas_engine::{Assembly, Config, Export, MemberStart};
+use paritas_engine::{Assembly, Config, Drive, Export, MemberStart};
 use paritas_personality::{Raid0Default, Shape, personality};
 use paritas_runtime::{Hosted, Limits, Listen, Serving};
 use paritas_units::{Chunk, Descriptor, Level, Seat, Sector, SectorRange, Sectors, Slot};
@@ -14,6 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const MEMBERS: u16 = 4;
@@ -283,5 +284,82 @@ fn a_client_that_does_not_read_does_not_stop_the_others() {
         assert_eq!(reply[4..8], [0; 4]);
         assert!(reply[16..] == running.content[start..start + (4 << 20)], "read {cookie}");
     }
+    running.stop();
+}
+
+#[test]
+fn a_handshake_that_dribbles_on_is_cut_off_and_a_client_that_has_chosen_may_rest() {
+    let running = Running::start(1);
+    let handshake = Duration::from_millis(100);
+    let path = running.path("hasty.sock");
+    let exports: Arc<[Export]> = Arc::new([Export {
+        name: "photos".to_owned(),
+        description: String::new(),
+        sectors: Sectors::whole_in(running.content.len() as u64),
+        is_read_only: true,
+        preferred_block: 4096,
+    }]);
+    let limits = Limits { handshake, ..Limits::default() };
+    let serving = running.hosted.serve(&Listen::Unix(path.clone()), limits, move |_| {
+        Box::new(NbdSession::new(Arc::clone(&exports), Settings::default()))
+    });
+    let serving = serving.expect("it listens");
+    let connect = || UnixStream::connect(&path).expect("somebody listens");
+    let mut chosen = connect();
+    chosen.write_all(&preamble()).expect("it is taken");
+    let mut before = vec![0; 18 + (20 + 12) + (20 + 14) + 20];
+    chosen.read_exact(&mut before).expect("the handshake");
+
+    // An option of 60,000 bytes is allowed; at this pace it would take a minute.
+    let mut slow = connect();
+    slow.write_all(b"\0\0\0\x03IHAVEOPT\0\0\0\x07\0\0\xea\x60").expect("it is taken");
+    let sent = (0..60_000).take_while(|_| {
+        std::thread::sleep(Duration::from_millis(1));
+        slow.write_all(&[0]).is_ok()
+    });
+    assert!(sent.count() < 60_000, "nobody cut it off");
+    let mut silent = connect();
+    let mut greeting = Vec::new();
+    silent.read_to_end(&mut greeting).expect("an end");
+    assert_eq!(greeting.len(), 18, "nothing but the greeting");
+
+    chosen.write_all(&read_request(1, 512, 512)).expect("it is taken");
+    let mut reply = [0; 16 + 512];
+    chosen.read_exact(&mut reply).expect("a reply");
+    assert_eq!(reply[16..], running.content[512..1024]);
+    drop(serving);
+    running.stop();
+}
+
+#[test]
+fn payload_of_all_clients_together_is_bounded_by_the_pool() {
+    assert!(Config::default().pool_bytes <= 256 << 20, "as SECURITY.md says");
+    let running = Running::start(2);
+    let in_use = || {
+        let classes = running.hosted.pool().stats().classes;
+        let all: usize = classes.iter().map(|class| class.bytes * class.total).sum();
+        let free: usize = classes.iter().map(|class| class.bytes * class.free).sum();
+        (all, all - free)
+    };
+    let clients: Vec<UnixStream> = (0..12)
+        .map(|_| {
+            let mut lazy = running.connect();
+            lazy.write_all(&preamble()).expect("it is taken");
+            for cookie in 0..20 {
+                lazy.write_all(&read_request(cookie, 0, 4 << 20)).expect("it is taken");
+            }
+            lazy
+        })
+        .collect();
+    // They want 960 MiB; wait until as much is held as can be.
+    while in_use().1 < 16 << 20 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let (all, held) = in_use();
+    assert!(all <= 64 << 20 && held <= all, "{held} of {all}");
+    drop(clients);
+    running.copies(&["--connections=4"]);
+    let (_, held) = in_use();
+    assert!(held < 16 << 20, "{held} bytes are still held");
     running.stop();
 }

@@ -95,8 +95,12 @@ pub(crate) struct Rig {
 impl Rig {
     /// An array with all of its members.
     pub(crate) fn new(shape: &Shape) -> Self {
+        Self::with_content(shape, content(geometry(shape).dimensions().array))
+    }
+
+    /// An array with all of its members, and this content.
+    pub(crate) fn with_content(shape: &Shape, content: Vec<u8>) -> Self {
         let geometry = geometry(shape);
-        let content = content(geometry.dimensions().array);
         let members = fill(geometry.as_ref(), &content);
         let (starts, disks) =
             members.iter().enumerate().map(|(slot, bytes)| start(slot, bytes)).unzip();
