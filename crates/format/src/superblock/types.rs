@@ -203,9 +203,21 @@ impl ArrayName {
     }
 }
 
+/// For people: bytes that are no letters, or that would make a terminal do something, as `\xNN`.
 impl fmt::Display for ArrayName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(self.bytes()))
+        let mut text = String::new();
+        for chunk in self.bytes().utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                match u8::try_from(letter) {
+                    Ok(byte) if byte.is_ascii_control() => text.push_str(&format!("\\x{byte:02x}")),
+                    _ if letter.is_control() => text.extend(letter.escape_unicode()),
+                    _ => text.push(letter),
+                }
+            }
+            chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+        }
+        f.pad(&text)
     }
 }
 

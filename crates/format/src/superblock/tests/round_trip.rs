@@ -4,7 +4,7 @@ use super::{DEVICE, built, meaning};
 use crate::Broken;
 use crate::build::SuperblockBuilder;
 use crate::superblock::{
-    ByteOrder, Place, Role, SUPERBLOCK_BYTES, Superblock, Version, choose, find, places,
+    ArrayName, ByteOrder, Place, Role, SUPERBLOCK_BYTES, Superblock, Version, choose, find, places,
 };
 use paritas_units::{Chunk, Level, Sector, Sectors, Slot};
 use proptest::prelude::*;
@@ -222,4 +222,12 @@ proptest! {
         prop_assert!(!meaning(&sb).is_empty());
         prop_assert!(!sb.faults(Some(Sectors(1 << 40))).is_empty());
     }
+}
+
+#[test]
+fn a_name_of_any_bytes_is_shown_without_doing_anything_to_a_terminal() {
+    let mut name = ArrayName::new("h:\u{1b}[2J\n\u{85}ä");
+    assert_eq!(name.to_string(), "h:\\x1b[2J\\x0a\\u{85}ä");
+    name.0[..2].copy_from_slice(&[0xff, 0xc3]);
+    assert!(name.to_string().starts_with("\\xff\\xc3\\x1b"), "{name}");
 }
