@@ -155,8 +155,8 @@ pub(crate) fn restore(words: &Restore) -> ExitCode {
         words.overwrite.iter().flat_map(|kind| allowed(*kind)).copied().collect();
     let mut code = ExitCode::SUCCESS;
     for word in &words.members {
-        match restore_one(place, word, &allowed).and_then(|restored| say(&restored)) {
-            Ok(()) => {}
+        match restore_one(place, word, &allowed) {
+            Ok(restored) => print!("{restored}"),
             Err(error) => {
                 anstream::eprintln!("paritas: {error:#}");
                 code = ExitCode::FAILURE;

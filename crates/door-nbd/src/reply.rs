@@ -29,7 +29,7 @@ impl Fault {
             HostError::OutOfRange { .. } if is_write => ErrorNumber::NoSpace,
             HostError::OutOfRange { .. } => ErrorNumber::Invalid,
             HostError::ReadOnly => ErrorNumber::NotPermitted,
-            HostError::Lost(_) => ErrorNumber::InputOutput,
+            HostError::Lost(_) | HostError::Failed(_) => ErrorNumber::InputOutput,
             HostError::Unsupported(_) => ErrorNumber::Unsupported,
             HostError::Stopping => ErrorNumber::Shutdown,
         };

@@ -1,10 +1,11 @@
 //! What the engine needs to run an array: the outcome of the judgement of members.
 
+use paritas_format::Superblock;
 use paritas_personality::Geometry;
 use paritas_units::{Descriptor, Seat, Sector, SectorRange, Slot};
 use std::sync::Arc;
 
-/// An array ready to be run. Members stand in the order of their disks.
+/// An array ready to be run. Members stand in the order of their disks, then come the spares.
 #[derive(Clone, Debug)]
 pub struct Assembly {
     /// The array's name for people.
@@ -13,7 +14,10 @@ pub struct Assembly {
     pub geometry: Arc<dyn Geometry>,
     /// The members that take part; member `i` is disk `i`.
     pub members: Vec<MemberStart>,
-    /// Redundancy agrees below this position; [`Sector::MAX`] when in sync.
+    /// The spares; spare `i` is the `i`th disk after the members'.
+    pub spares: Vec<SpareStart>,
+    /// Redundancy agrees below this position, as superblocks hold it: component sectors, at level
+    /// 10 array sectors; [`Sector::MAX`] when in sync.
     pub resync_offset: Sector,
     /// Whether nothing may ever be written.
     pub is_read_only: bool,
@@ -38,4 +42,19 @@ pub struct MemberStart {
     pub is_write_mostly: bool,
     /// Known bad blocks, as component positions (from `data_offset`), sorted, without overlaps.
     pub bad_blocks: Vec<SectorRange>,
+    /// Its superblock; without one nothing is recorded on it.
+    pub superblock: Option<Superblock>,
+}
+
+/// A spare as assembly found it: a member without a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpareStart {
+    /// Its name for people.
+    pub name: String,
+    /// Its permanent number.
+    pub descriptor: Descriptor,
+    /// Where its data would begin on the disk.
+    pub data_offset: Sector,
+    /// Its superblock.
+    pub superblock: Option<Superblock>,
 }

@@ -79,6 +79,9 @@ pub enum HostError {
     /// Too much of the array is missing or unreadable there.
     #[error("{0}")]
     Lost(String),
+    /// A member has failed a write, and the level has nothing to put in its place.
+    #[error("{0}")]
+    Failed(String),
     /// The engine does not do this.
     #[error("{0}")]
     Unsupported(String),

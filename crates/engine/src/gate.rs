@@ -1,12 +1,12 @@
 //! The gate: whether a host's request may enter.
 //!
-//! The one thing to understand: what the gate lets through is a read inside the array with a
-//! buffer of the right length; everything else is answered here. The rules are those of the
-//! driver's front door (B05): a read-only array refuses what writes and has no use for a flush, so
-//! that an empty one succeeds.
+//! The one thing to understand: what the gate lets through lies inside the array and has a payload
+//! of the right length; everything else is answered here. The rules are those of the driver's
+//! front door (B05): a read-only array refuses what writes and has no use for a flush, so that an
+//! empty one succeeds.
 //!
-//! Deliberately absent: suspended ranges (they hold writes only, B06) and the active mark. They
-//! come with writing.
+//! Deliberately absent: suspended ranges (they hold writes only, B06), and the active mark
+//! ([`crate::lease`]).
 
 use crate::{HostError, HostRequest, HostWork};
 use paritas_personality::Dimensions;
@@ -15,8 +15,8 @@ use paritas_units::SectorRange;
 /// What becomes of a request at the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It goes on, as a read of this range.
-    Read(SectorRange),
+    /// It goes on, with this range; a flush has none.
+    Enters(SectorRange),
     /// It has ended.
     Ended(Result<(), HostError>),
 }
@@ -37,41 +37,26 @@ impl Gate {
         if self.is_stopping {
             return Admission::Ended(Err(HostError::Stopping));
         }
-        let (range, is_read) = match request.work {
-            HostWork::Read(range) => (range, true),
-            HostWork::Write { range, .. }
-            | HostWork::Discard(range)
-            | HostWork::WriteZeroes(range) => (range, false),
-            // Nothing was ever written through this engine, so nothing waits in a member's cache.
-            HostWork::Flush => return Admission::Ended(Ok(())),
+        let (range, has_payload) = match request.work {
+            HostWork::Read(range) | HostWork::Write { range, .. } => (range, true),
+            HostWork::Discard(range) | HostWork::WriteZeroes(range) => (range, false),
+            // Nothing was ever written here, so nothing waits in a member's cache.
+            HostWork::Flush if self.is_read_only => return Admission::Ended(Ok(())),
+            HostWork::Flush => return Admission::Enters(SectorRange::new(0, 0)),
         };
         let array = dimensions.array;
         let is_inside = range.start.checked_add(range.len).is_some_and(|end| end.0 <= array.0);
         let payload = request.buffer.as_ref().map(|buffer| buffer.len());
-        if !is_inside || (is_read && !holds(payload, range)) {
+        if !is_inside || (has_payload && !holds(payload, range)) {
             return Admission::Ended(Err(HostError::OutOfRange { range, array: array.0 }));
         }
         if range.is_empty() {
             return Admission::Ended(Ok(()));
         }
-        if is_read {
-            return Admission::Read(range);
+        if self.is_read_only && !matches!(request.work, HostWork::Read(_)) {
+            return Admission::Ended(Err(HostError::ReadOnly));
         }
-        Admission::Ended(Err(self.refuse_write(request.work)))
-    }
-
-    fn refuse_write(self, work: HostWork) -> HostError {
-        if self.is_read_only {
-            return HostError::ReadOnly;
-        }
-        let verb = match work {
-            HostWork::Discard(_) => "discard sectors",
-            HostWork::WriteZeroes(_) => "write zeroes",
-            HostWork::Read(_) | HostWork::Write { .. } | HostWork::Flush => "write",
-        };
-        HostError::Unsupported(format!(
-            "this version reads arrays but does not {verb}; start the array read-only"
-        ))
+        Admission::Enters(range)
     }
 }
 
@@ -120,7 +105,7 @@ mod tests {
             assert_eq!(admit(true, work, Some(4096)), refused);
         }
         assert_eq!(admit(true, HostWork::Flush, None), Admission::Ended(Ok(())));
-        assert_eq!(admit(true, HostWork::Read(range), Some(4096)), Admission::Read(range));
+        assert_eq!(admit(true, HostWork::Read(range), Some(4096)), Admission::Enters(range));
     }
 
     #[test]
@@ -137,11 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn a_writable_array_says_that_writing_is_not_built() {
-        let work = HostWork::Discard(SectorRange::new(0, 8));
-        let Admission::Ended(Err(HostError::Unsupported(text))) = admit(false, work, None) else {
-            panic!("a discard was admitted");
-        };
-        assert!(text.contains("does not discard"), "{text}");
+    fn b05_a_writable_array_takes_all_that_fits() {
+        let range = SectorRange::new(8, 8);
+        let enters = Admission::Enters(range);
+        assert_eq!(admit(false, HostWork::Write { range, durable: true }, Some(4096)), enters);
+        assert_eq!(admit(false, HostWork::Discard(range), None), enters);
+        assert_eq!(admit(false, HostWork::WriteZeroes(range), None), enters);
+        let flush = Admission::Enters(SectorRange::new(0, 0));
+        assert_eq!(admit(false, HostWork::Flush, None), flush);
+        let refused = HostError::OutOfRange { range, array: 100 };
+        let short = admit(false, HostWork::Write { range, durable: false }, Some(512));
+        assert_eq!(short, Admission::Ended(Err(refused)), "a write needs its payload");
     }
 }

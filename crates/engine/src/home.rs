@@ -65,7 +65,7 @@ impl Home {
         let HostRequest { cookie, work, mut buffer } = request;
         let before = parts.len();
         match (range_of(work), &mut buffer) {
-            (Some(range), payload) if self.is_cut(range, payload.as_ref()) => {
+            (Some(range), payload) if self.is_cut(work, range, payload.as_ref()) => {
                 self.cut(key, work, range, payload.as_mut(), parts);
             }
             (range, payload) => {
@@ -85,7 +85,8 @@ impl Home {
         let joined = self.joined.get_mut(key);
         match (&mut joined.buffer, reply.buffer) {
             (Some(whole), Some(part)) => whole.take_back(part.into_loan()),
-            (whole @ None, part) => *whole = part,
+            (whole @ None, part @ Some(_)) => *whole = part,
+            (None, None) => {}
             (Some(_), None) => {}
         }
         if joined.result.is_ok() {
@@ -101,13 +102,14 @@ impl Home {
         Some((origin, Reply { cookie, result, buffer }))
     }
 
-    /// Whether a range has several shards, and a payload (if any) that can be cut with it. One
-    /// that does not fit goes whole to a shard, whose gate refuses it.
-    fn is_cut(&self, range: SectorRange, payload: Option<&Buffer>) -> bool {
+    /// Whether a range has several shards, and a payload that can be cut with it, or no need of
+    /// one. One that does not fit goes whole to a shard, whose gate refuses it.
+    fn is_cut(&self, work: HostWork, range: SectorRange, payload: Option<&Buffer>) -> bool {
+        let needs_none = matches!(work, HostWork::Discard(_) | HostWork::WriteZeroes(_));
         let fits = |buffer: &Buffer| {
             range.len.bytes().is_some_and(|bytes| u64::try_from(buffer.len()) == Ok(bytes))
         };
-        self.sharding.first_part(range).len < range.len && payload.is_some_and(fits)
+        self.sharding.first_part(range).len < range.len && (needs_none || payload.is_some_and(fits))
     }
 
     fn cut(
@@ -122,10 +124,11 @@ impl Home {
         while !left.is_empty() {
             let part = self.sharding.first_part(left);
             left = SectorRange { start: part.end(), len: left.len - part.len };
-            let bytes = usize::try_from(part.len.0 * SECTOR_BYTES).unwrap_or(usize::MAX);
+            let bytes = part.len.0.saturating_mul(SECTOR_BYTES);
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             let buffer =
                 payload.as_mut().map(|whole| Buffer::of_loan(whole.lend(start..start + bytes)));
-            start += bytes;
+            start = start.saturating_add(bytes);
             let request =
                 HostRequest { cookie: u64::from(key), work: with_range(work, part), buffer };
             parts.push((self.sharding.owner(part.start), request));

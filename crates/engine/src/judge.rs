@@ -15,14 +15,14 @@
 
 use crate::map::Trouble;
 use crate::player::LEAST;
-use crate::request::Failure;
+use crate::request::{Failure, State, Tried, Zeroes};
 use crate::shard::Shard;
 use crate::slab::Key;
 use crate::window::Claim;
 use crate::{HostError, MemberState, Report};
 use paritas_disk::FaultKind;
-use paritas_personality::Target;
-use paritas_units::{Seat, SectorRange, Slot};
+use paritas_personality::{BufferId, Target};
+use paritas_units::{Level, Seat, SectorRange, Slot};
 use std::fmt::Write as _;
 
 /// All of a member.
@@ -33,6 +33,9 @@ const PLACES_NAMED: usize = 3;
 impl Shard {
     /// A phase has ended with failures: gives up what is held and asks for the window alone.
     pub(crate) fn judge(&mut self, key: Key) {
+        if self.pieces.get(key).failures.iter().any(|failure| failure.tried != Tried::Read) {
+            return self.judge_writes(key);
+        }
         let is_alone = matches!(self.pieces.get(key).held, Some((_, Claim::Alone)));
         self.stop_playing(key);
         if !is_alone {
@@ -42,6 +45,74 @@ impl Shard {
             }
         }
         self.ready.push_back(key);
+    }
+
+    /// A phase that changes members has ended with failures.
+    fn judge_writes(&mut self, key: Key) {
+        let mut failures = std::mem::take(&mut self.pieces.get_mut(key).failures);
+        // A discard is a hint: whoever does not take it has lost nothing (P117).
+        failures.retain(|failure| failure.tried != Tried::Discard);
+        let lacks_zeroes = |failure: &Failure| {
+            failure.tried == Tried::WriteZeroes && failure.fault == FaultKind::Unsupported
+        };
+        if failures.iter().any(lacks_zeroes) {
+            self.pieces.get_mut(key).zeroes = Zeroes::Written(BufferId::HOST);
+            failures.clear();
+            self.pieces.get_mut(key).failures = failures;
+            self.stop_playing(key);
+            return self.ready.push_back(key);
+        }
+        if failures.is_empty() {
+            self.pieces.get_mut(key).failures = failures;
+            return self.play(key);
+        }
+        if !self.survives_members() {
+            let error = self.failed_write(&failures);
+            failures.clear();
+            self.pieces.get_mut(key).failures = failures;
+            return self.finish(key, Err(error));
+        }
+        self.await_members(key, &failures);
+        failures.clear();
+        self.pieces.get_mut(key).failures = failures;
+    }
+
+    /// Whether a member of the array can fail at all. At the other levels an error of a member is
+    /// an error of the request (I03).
+    fn survives_members(&self) -> bool {
+        let level = self.geometry.dimensions().level;
+        !matches!(level, Level::Linear | Level::Raid0 | Level::Faulty)
+    }
+
+    /// Reports the members whose writes have failed, and waits for the next map.
+    fn await_members(&mut self, key: Key, failures: &[Failure]) {
+        self.stop_playing(key);
+        let planned = self.pieces.get(key).map_generation;
+        let mut is_known = self.map.generation() > planned;
+        for failure in failures {
+            let Some((member, known)) = self.map.member(failure.target) else { continue };
+            if known.state != MemberState::Faulty {
+                is_known = false;
+                let report = Report::WriteFailed { member, generation: planned };
+                self.actions.reports.push(report);
+            }
+        }
+        if is_known {
+            return self.ready.push_back(key);
+        }
+        self.pieces.get_mut(key).state = State::AwaitsMap;
+        self.await_map.push(key);
+    }
+
+    /// The error for a write that a member without a stand-in has failed.
+    fn failed_write(&self, failures: &[Failure]) -> HostError {
+        let mut text = format!("array {}: a write has failed", self.name);
+        for failure in failures.iter().take(PLACES_NAMED) {
+            let name = self.map.member(failure.target).map_or("?", |(_, member)| &member.name);
+            // Writing to a string cannot fail.
+            let _ = write!(text, "; {name}, sectors {}: {}", failure.range, failure.fault);
+        }
+        HostError::Failed(text)
     }
 
     /// Turns the failures of a piece that holds its window alone into marks and suspects.
@@ -106,6 +177,7 @@ impl Shard {
         let met = trouble.map_or(&[][..], |trouble| trouble.of(id));
         Some(match member.state {
             MemberState::Faulty => format!("{name} has failed"),
+            MemberState::Spare => format!("{name} is a spare"),
             _ if met.contains(&WHOLE) => format!("{name} is gone"),
             _ if !met.is_empty() => format!("{name} cannot be read at {}", places(met)),
             MemberState::Recovering(below) => {

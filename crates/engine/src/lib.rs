@@ -18,6 +18,7 @@ mod holes;
 mod home;
 mod judge;
 pub mod judge_members;
+mod lease;
 mod map;
 mod member;
 mod player;
@@ -28,10 +29,15 @@ mod shard;
 mod sharding;
 mod slab;
 mod solve;
+mod steps;
 mod window;
+mod work;
+mod writes;
 
-pub use array::{Array, Control, Report, StartError};
-pub use assembly::{Assembly, MemberStart};
+pub use array::{
+    Array, ArrayActions, Clock, Control, Progress, Recipient, Report, StartError, WalkLimits,
+};
+pub use assembly::{Assembly, MemberStart, SpareStart};
 pub use content::Content;
 pub use drive::{Config, Drive, HostError, HostRequest, HostWork, Reply};
 pub use holes::HoleMap;
@@ -41,3 +47,4 @@ pub use member::{Member, MemberState};
 pub use session::{Export, Finish, Session, SessionRequest};
 pub use shard::{Actions, Limits, Shard};
 pub use sharding::Sharding;
+pub use work::{Walk, WalkAction};

@@ -10,10 +10,9 @@
 //!
 //! Kernel counterpart: `conf->mirrors` and `conf->disks` with their rdev flags.
 
-use crate::member::MemberState;
-use crate::{Assembly, MemberStart};
-use paritas_disk::{DiskIndex, Facts};
-use paritas_personality::{SeatView, SlotView, Target};
+use crate::member::{Member, MemberState};
+use paritas_disk::DiskIndex;
+use paritas_personality::{Dimensions, SeatView, SlotView, Target};
 use paritas_units::{MemberId, Seat, Sector, SectorRange, Slot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,16 +24,27 @@ pub struct MemberMap {
     members: Vec<MapMember>,
     /// By slot: the members of the original and the replacement seat.
     seats: Vec<[Option<MemberId>; 2]>,
+    /// Array sectors.
     resync_offset: Sector,
     has_bad_blocks: bool,
+    is_broken: bool,
+}
+
+/// What a map is made from, besides the members.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MapFacts {
+    pub(crate) generation: u64,
+    /// As superblocks hold it.
+    pub(crate) resync_offset: Sector,
+    pub(crate) is_broken: bool,
 }
 
 /// A member as the data path needs it.
 #[derive(Clone, Debug)]
 pub(crate) struct MapMember {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) disk: DiskIndex,
-    pub(crate) target: Target,
+    pub(crate) target: Option<Target>,
     pub(crate) data_offset: Sector,
     pub(crate) state: MemberState,
     is_write_mostly: bool,
@@ -49,30 +59,23 @@ pub(crate) struct Trouble {
 }
 
 impl MemberMap {
-    /// The map of an array that is being started; members and their disks agree in number.
-    pub(crate) fn new(assembly: &Assembly, disks: &[Facts]) -> Self {
-        let members: Vec<MapMember> =
-            (0..).zip(assembly.members.iter().zip(disks)).map(MapMember::new).collect();
-        let slots = usize::from(assembly.geometry.dimensions().slots);
-        let mut seats = vec![[None; 2]; slots];
+    /// The map of an array with these members.
+    pub(crate) fn new(members: &[Member], dimensions: &Dimensions, facts: MapFacts) -> Self {
+        let members: Vec<MapMember> = members.iter().map(MapMember::new).collect();
+        let mut seats = vec![[None; 2]; usize::from(dimensions.slots)];
         for (number, member) in (0..).zip(&members) {
-            if let Some(pair) = seats.get_mut(member.target.slot.index()) {
-                *seat_of(pair, member.target.seat) = Some(MemberId(number));
+            let Some(target) = member.target else { continue };
+            let Some(pair) = seats.get_mut(target.slot.index()) else { continue };
+            let seat = seat_of(pair, target.seat);
+            // A faulty member gives its seat up to whoever is there for it.
+            if seat.is_none() || member.state != MemberState::Faulty {
+                *seat = Some(MemberId(number));
             }
         }
         let has_bad_blocks = members.iter().any(|member| !member.bad_blocks.is_empty());
-        let resync_offset = assembly.resync_offset;
-        Self { generation: 0, members, seats, resync_offset, has_bad_blocks }
-    }
-
-    /// The next map, in which `member` is in `state`.
-    pub(crate) fn with_state(&self, member: MemberId, state: MemberState) -> Self {
-        let mut next = self.clone();
-        next.generation += 1;
-        if let Some(member) = next.members.get_mut(usize::from(member.0)) {
-            member.state = state;
-        }
-        next
+        let resync_offset = array_position(facts.resync_offset, dimensions);
+        let MapFacts { generation, is_broken, .. } = facts;
+        Self { generation, members, seats, resync_offset, has_bad_blocks, is_broken }
     }
 
     /// Counts the maps of an array from 0 on.
@@ -84,6 +87,11 @@ impl MemberMap {
     /// Redundancy agrees below this array position.
     pub(crate) const fn resync_offset(&self) -> Sector {
         self.resync_offset
+    }
+
+    /// Whether so much has failed that nothing may be written.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// The member in a seat, faulty or not.
@@ -125,8 +133,11 @@ impl MemberMap {
         let mut view: Vec<SlotView<'a>> = even.to_vec();
         for (number, member) in (0..).zip(&self.members) {
             let met = trouble.and_then(|trouble| trouble.unreadable.get(&MemberId(number)));
-            if let Some(slot) = view.get_mut(member.target.slot.index()) {
-                seat_view(slot, member.target.seat).unreadable =
+            if let Some(target) = member.target
+                && let Some(slot) = view.get_mut(target.slot.index())
+                && self.member(target).is_some_and(|(seated, _)| seated == MemberId(number))
+            {
+                seat_view(slot, target.seat).unreadable =
                     met.map_or(&member.bad_blocks, Vec::as_slice);
             }
         }
@@ -135,16 +146,16 @@ impl MemberMap {
 }
 
 impl MapMember {
-    fn new((number, (start, facts)): (u16, (&MemberStart, &Facts))) -> Self {
+    fn new(member: &Member) -> Self {
         Self {
-            name: start.name.clone(),
-            disk: DiskIndex(number),
-            target: Target { slot: start.slot, seat: start.seat },
-            data_offset: start.data_offset,
-            state: MemberState::of(start),
-            is_write_mostly: start.is_write_mostly,
-            is_solid_state: facts.is_solid_state,
-            bad_blocks: start.bad_blocks.clone().into(),
+            name: member.shared_name(),
+            disk: member.disk,
+            target: member.target(),
+            data_offset: member.data_offset,
+            state: member.state(),
+            is_write_mostly: member.is_write_mostly,
+            is_solid_state: member.is_solid_state,
+            bad_blocks: Arc::clone(&member.bad_blocks),
         }
     }
 
@@ -194,6 +205,16 @@ impl Trouble {
     }
 }
 
+/// A resync position of superblocks, which is of components at levels with parity, as a position
+/// in the array.
+fn array_position(at: Sector, dimensions: &Dimensions) -> Sector {
+    let chunk = dimensions.chunk.sectors().0;
+    if at == Sector::MAX || !dimensions.level.has_parity() || chunk == 0 {
+        return at;
+    }
+    Sector((at.0 / chunk).saturating_mul(dimensions.window.0))
+}
+
 /// The seat of a slot's view that a member sits on.
 pub(crate) fn seat_view<'v, 'a>(slot: &'v mut SlotView<'a>, seat: Seat) -> &'v mut SeatView<'a> {
     match seat {
@@ -216,9 +237,9 @@ pub(crate) mod tests {
 
     pub(crate) fn member() -> MapMember {
         MapMember {
-            name: "a".to_owned(),
+            name: "a".into(),
             disk: DiskIndex(0),
-            target: Target { slot: Slot(0), seat: Seat::Original },
+            target: Some(Target { slot: Slot(0), seat: Seat::Original }),
             data_offset: Sector(0),
             state: MemberState::InSync,
             is_write_mostly: false,

@@ -1,15 +1,21 @@
-//! A member of a running array, and the three states that it can be in.
+//! A member of a running array, and the states that it can be in.
 //!
-//! The one thing to understand: "works" and "is in sync" are not two flags (A02). A member is in
-//! sync, or it is being rebuilt up to a position, or it is faulty; a faulty member that is in sync
-//! cannot be written down.
+//! The one thing to understand: "works" and "is in sync" are not two flags (A02). A member is a
+//! spare, or it is being rebuilt up to a position, or it is in sync, or it is faulty; a faulty
+//! member that is in sync cannot be written down.
 //!
-//! Transitions: *in sync* and *recovering* → *faulty* by [`Member::fail`]; a faulty member never
-//! comes back by itself. Deliberately absent: recovering → in sync, which comes with writing.
+//! # Transitions
+//! *spare* → *recovering* by [`Member::take_slot`]; *recovering* → *in sync* by
+//! [`Member::reached`]; all → *faulty* by [`Member::fail`]. A faulty member never comes back by
+//! itself.
 
-use crate::MemberStart;
+use crate::assembly::SpareStart;
+use crate::{Assembly, MemberStart};
+use paritas_disk::{DiskIndex, Facts};
+use paritas_format::Superblock;
 use paritas_personality::{Presence, Target};
-use paritas_units::{Descriptor, Sector};
+use paritas_units::{Descriptor, Sector, SectorRange};
+use std::sync::Arc;
 
 /// How far a member can be trusted.
 #[doc(alias("Faulty", "In_sync", "rdev_flags"))]
@@ -17,6 +23,8 @@ use paritas_units::{Descriptor, Sector};
 pub enum MemberState {
     /// It failed; it is not read nor written.
     Faulty,
+    /// It has no slot.
+    Spare,
     /// Its content is right below this component position.
     Recovering(Sector),
     /// All of its content is right.
@@ -27,11 +35,19 @@ pub enum MemberState {
 #[doc(alias = "md_rdev")]
 #[derive(Clone, Debug)]
 pub struct Member {
-    name: String,
+    name: Arc<str>,
     descriptor: Descriptor,
-    target: Target,
+    target: Option<Target>,
     state: MemberState,
     read_errors: u64,
+    pub(crate) disk: DiskIndex,
+    pub(crate) data_offset: Sector,
+    pub(crate) is_write_mostly: bool,
+    pub(crate) is_solid_state: bool,
+    /// Bytes that a superblock is written in multiples of.
+    pub(crate) logical_block: u32,
+    pub(crate) bad_blocks: Arc<[SectorRange]>,
+    pub(crate) superblock: Option<Superblock>,
 }
 
 impl MemberState {
@@ -48,7 +64,7 @@ impl MemberState {
     #[must_use]
     pub const fn presence(self) -> Presence {
         match self {
-            Self::Faulty => Presence::Absent,
+            Self::Faulty | Self::Spare => Presence::Absent,
             Self::Recovering(below) => Presence::Recovering(below),
             Self::InSync => Presence::InSync,
         }
@@ -56,13 +72,49 @@ impl MemberState {
 }
 
 impl Member {
-    pub(crate) fn new(start: &MemberStart) -> Self {
+    /// All members and spares of an assembly; `disks` are in the same order.
+    pub(crate) fn all(assembly: &Assembly, disks: &[Facts]) -> Vec<Self> {
+        let members = assembly.members.iter().map(Self::new);
+        let mut all: Vec<Self> = members.chain(assembly.spares.iter().map(Self::spare)).collect();
+        for (number, (member, facts)) in (0..).zip(all.iter_mut().zip(disks)) {
+            member.disk = DiskIndex(number);
+            member.is_solid_state = facts.is_solid_state;
+            member.logical_block = facts.logical_block;
+        }
+        all
+    }
+
+    fn new(start: &MemberStart) -> Self {
         Self {
-            name: start.name.clone(),
+            name: start.name.as_str().into(),
             descriptor: start.descriptor,
-            target: Target { slot: start.slot, seat: start.seat },
+            target: Some(Target { slot: start.slot, seat: start.seat }),
             state: MemberState::of(start),
             read_errors: 0,
+            disk: DiskIndex(0),
+            data_offset: start.data_offset,
+            is_write_mostly: start.is_write_mostly,
+            is_solid_state: false,
+            logical_block: 512,
+            bad_blocks: start.bad_blocks.clone().into(),
+            superblock: start.superblock.clone(),
+        }
+    }
+
+    fn spare(start: &SpareStart) -> Self {
+        Self {
+            name: start.name.as_str().into(),
+            descriptor: start.descriptor,
+            target: None,
+            state: MemberState::Spare,
+            read_errors: 0,
+            disk: DiskIndex(0),
+            data_offset: start.data_offset,
+            is_write_mostly: false,
+            is_solid_state: false,
+            logical_block: 512,
+            bad_blocks: Arc::new([]),
+            superblock: start.superblock.clone(),
         }
     }
 
@@ -72,15 +124,19 @@ impl Member {
         &self.name
     }
 
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     /// Its permanent number.
     #[must_use]
     pub const fn descriptor(&self) -> Descriptor {
         self.descriptor
     }
 
-    /// Its slot and seat.
+    /// Its slot and seat, if it has one. A faulty member keeps its own until it is removed.
     #[must_use]
-    pub const fn target(&self) -> Target {
+    pub const fn target(&self) -> Option<Target> {
         self.target
     }
 
@@ -88,6 +144,12 @@ impl Member {
     #[must_use]
     pub const fn state(&self) -> MemberState {
         self.state
+    }
+
+    /// Its superblock as it was written last, or as it was found.
+    #[must_use]
+    pub const fn superblock(&self) -> Option<&Superblock> {
+        self.superblock.as_ref()
     }
 
     /// Sectors that could not be read since the array was started.
@@ -106,5 +168,22 @@ impl Member {
     pub(crate) fn fail(&mut self) -> bool {
         let was = std::mem::replace(&mut self.state, MemberState::Faulty);
         was != MemberState::Faulty
+    }
+
+    /// Gives a spare a slot, in which nothing of it is right yet.
+    pub(crate) fn take_slot(&mut self, target: Target) {
+        debug_assert_eq!(self.state, MemberState::Spare, "only spares take slots");
+        self.target = Some(target);
+        self.state = MemberState::Recovering(Sector::ZERO);
+    }
+
+    /// A member that is being rebuilt is right below `position`; [`Sector::MAX`] makes it in sync.
+    pub(crate) fn reached(&mut self, position: Sector) {
+        if let MemberState::Recovering(below) = self.state {
+            self.state = match position {
+                Sector::MAX => MemberState::InSync,
+                position => MemberState::Recovering(below.max(position)),
+            };
+        }
     }
 }

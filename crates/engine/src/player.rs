@@ -4,54 +4,43 @@
 //! started at once; at a fence the cursor stands until the last request to a member is back; then it
 //! goes on, or, if a step has failed, the judge decides and the plan is made again.
 //!
-//! Before it plays, a piece gets what it needs in this order: its window (if the plan has more
-//! than one phase, or the window is in trouble), then its scratch. It holds no scratch while it
-//! waits for a window, and those who hold scratch need nothing more, so nobody waits in a circle.
+//! Before it plays, a piece gets what it needs in this order: leave to write, its window (if it
+//! changes parity, if the plan has more than one phase, or if the window is in trouble), then its
+//! scratch. It holds no scratch while it waits for a window, and those who hold scratch need nothing
+//! more, so nobody waits in a circle.
 //!
-//! Deliberately absent: what to do about a failure ([`crate::judge`]), and steps that change
-//! members: they come with the intents that write.
+//! When a plan is over that was made from a map in which a member has failed, the piece ends only
+//! when that failure is on disk: else a start after a crash could trust the member again.
+//!
+//! Deliberately absent: what to do about a failure ([`crate::judge`]), and the steps themselves
+//! ([`crate::steps`], [`crate::writes`]).
 
-use crate::request::{Failure, Piece, State};
+use crate::request::{Piece, State, Zeroes};
 use crate::shard::Shard;
 use crate::slab::Key;
 use crate::window::{Claim, Entry};
-use crate::{HostError, solve};
-use paritas_disk::region::{Memory, Notice, Region, Regions, Request};
-use paritas_disk::{FaultKind, Loan, Operation, Priority};
-use paritas_personality::{BufferId, Intent, Place, Plan, Step, Target, Unservable, View};
-use paritas_units::{SECTOR_BYTES, Sector, SectorRange, Sectors};
+use crate::work::{Need, Work};
+use crate::{HostError, Report};
+use paritas_personality::{Plan, Step, Unservable, View};
+use paritas_units::{SectorRange, Sectors};
 
 /// The least that is planned or read at once when there is a choice: 4 KiB.
 pub(crate) const LEAST: Sectors = Sectors(8);
-
-/// How a request to a member is named: the piece, its life, and the step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tag {
-    piece: Key,
-    life: u16,
-    step: u16,
-}
-
-impl Tag {
-    const fn pack(self) -> u64 {
-        ((self.piece as u64) << 32) | ((self.life as u64) << 16) | self.step as u64
-    }
-
-    fn unpack(tag: u64) -> Self {
-        let field = |shift: u32| u16::try_from((tag >> shift) & 0xFFFF).unwrap_or(0);
-        Self {
-            piece: Key::try_from(tag >> 32).unwrap_or(Key::MAX),
-            life: field(16),
-            step: field(0),
-        }
-    }
-}
+/// The most steps of a plan: their numbers stand in tags, beside those of extents.
+const MOST_STEPS: usize = 0x7FFF;
 
 impl Shard {
     /// Brings a piece from *planning* as far as it goes without waiting.
     pub(crate) fn plan_and_play(&mut self, key: Key) {
         if !self.pieces.get(key).failures.is_empty() {
             self.apply_failures(key);
+        }
+        let work = self.work_of(key);
+        if work.writes() && !self.get_token(key, work) {
+            return;
+        }
+        if !self.get_needed_window(key, work) {
+            return;
         }
         if let Err(error) = self.make_plan(key) {
             self.finish(key, Err(error));
@@ -72,19 +61,63 @@ impl Shard {
         }
     }
 
+    /// What the request of a piece is for.
+    pub(crate) fn work_of(&self, key: Key) -> Work {
+        self.requests.get(self.pieces.get(key).request).work
+    }
+
+    /// Gets leave to write; `false` if the piece has ended, or has to wait.
+    fn get_token(&mut self, key: Key, work: Work) -> bool {
+        if self.map.is_broken() {
+            let text = format!("array {}: too much has failed, nothing can be written", self.name);
+            self.finish(key, Err(HostError::Lost(text)));
+            return false;
+        }
+        if self.pieces.get(key).token.is_some() {
+            return true;
+        }
+        let token = match work {
+            Work::Walk(_) => Some(self.lease.walk()),
+            Work::Host(_) => self.lease.enter(),
+        };
+        if token.is_none() {
+            self.pieces.get_mut(key).state = State::AwaitsLease;
+            if self.lease.wait(key) {
+                self.actions.reports.push(Report::WantsToWrite { shard: self.number });
+            }
+            return false;
+        }
+        self.pieces.get_mut(key).token = token;
+        true
+    }
+
+    /// Enters the window of work that changes redundancy; `false` if it has to wait.
+    fn get_needed_window(&mut self, key: Key, work: Work) -> bool {
+        let claim = match work.need(self.geometry.dimensions().level) {
+            Need::Alone => Claim::Alone,
+            Need::Shared => Claim::Shared,
+            Need::AsPlanned => return true,
+        };
+        match self.pieces.get(key).held {
+            None => self.get_window(key, claim),
+            Some(_) => true,
+        }
+    }
+
     /// Plans the next span, as short as scratch demands.
     fn make_plan(&mut self, key: Key) -> Result<(), HostError> {
         loop {
             let span = self.pieces.get(key).next_span();
             self.plan_span(key, span)?;
+            self.add_zeroes(key);
             let piece = self.pieces.get_mut(key);
-            if piece.plan.steps().len() > usize::from(u16::MAX) {
+            if piece.plan.steps().len() > MOST_STEPS {
                 return Err(too_wide(span));
             }
             if self.scratch.fits(piece.plan.scratch()) {
                 return Ok(());
             }
-            if span.len <= LEAST {
+            if span.len <= LEAST || span.is_empty() {
                 return Err(too_wide(span));
             }
             // Halves that begin at multiples of 4 KiB, so that no sector is read twice.
@@ -92,9 +125,18 @@ impl Shard {
         }
     }
 
+    /// Adds a block of scratch for the zeroes that are written, if they are.
+    fn add_zeroes(&mut self, key: Key) {
+        let piece = self.pieces.get_mut(key);
+        if let Zeroes::Written(block) = &mut piece.zeroes {
+            let bytes = piece.span.len.bytes().and_then(|bytes| u32::try_from(bytes).ok());
+            *block = piece.plan.add_scratch(bytes.unwrap_or(u32::MAX));
+        }
+    }
+
     fn plan_span(&mut self, key: Key, span: SectorRange) -> Result<(), HostError> {
         let mut plan = std::mem::take(&mut self.pieces.get_mut(key).plan);
-        let planned = self.plan_into(self.pieces.get(key).held, span, &mut plan);
+        let planned = self.plan_into(key, span, &mut plan);
         let piece = self.pieces.get_mut(key);
         piece.plan = plan;
         piece.span = span;
@@ -103,13 +145,11 @@ impl Shard {
         planned
     }
 
-    /// Asks the personality for the plan of a read, in a window that is held or unlocked.
-    fn plan_into(
-        &self,
-        held: Option<(Key, Claim)>,
-        span: SectorRange,
-        plan: &mut Plan,
-    ) -> Result<(), HostError> {
+    /// Asks the personality for the plan of a span, in a window that is held or unlocked.
+    fn plan_into(&self, key: Key, span: SectorRange, plan: &mut Plan) -> Result<(), HostError> {
+        let piece = self.pieces.get(key);
+        let (held, are_written) = (piece.held, matches!(piece.zeroes, Zeroes::Written(_)));
+        let intent = self.requests.get(piece.request).work.intent(span, are_written);
         let trouble = held.map(|(window, _)| self.windows.trouble(window));
         let trouble = trouble.filter(|trouble| !trouble.is_empty());
         let window_view;
@@ -120,12 +160,10 @@ impl Shard {
             window_view.as_slice()
         };
         let view = View { slots, resync_offset: self.map.resync_offset() };
-        self.geometry.plan(&Intent::Read(span), &view, plan).map_err(
-            |unservable| match unservable {
-                Unservable::Lost { range, missing } => self.lost(range, &missing, trouble),
-                Unservable::Unsupported { .. } => HostError::Unsupported(unservable.to_string()),
-            },
-        )
+        self.geometry.plan(&intent, &view, plan).map_err(|unservable| match unservable {
+            Unservable::Lost { range, missing } => self.lost(range, &missing, trouble),
+            Unservable::Unsupported { .. } => HostError::Unsupported(unservable.to_string()),
+        })
     }
 
     fn needs_window(&self, key: Key) -> bool {
@@ -153,19 +191,49 @@ impl Shard {
         let Piece { plan, lent, state, .. } = self.pieces.get_mut(key);
         let is_there = plan.scratch().is_empty() || self.scratch.take(plan.scratch(), lent).is_ok();
         *state = if is_there { State::Playing } else { State::AwaitsScratch };
+        if is_there {
+            self.fill_zeroes(key);
+        }
         is_there
+    }
+
+    /// Makes the block that stands for the payload zero.
+    fn fill_zeroes(&mut self, key: Key) {
+        let piece = self.pieces.get_mut(key);
+        let Zeroes::Written(block) = piece.zeroes else { return };
+        let bytes = piece.span.len.bytes().and_then(|bytes| usize::try_from(bytes).ok());
+        let place = paritas_personality::Place { buffer: block, byte: 0 };
+        if let Some(mut loan) = piece.lent.lend(place, bytes.unwrap_or(0)) {
+            loan.bytes_mut().fill(0);
+            piece.lent.take_back(block, loan);
+        }
     }
 
     /// Plays steps until a fence has to be waited for or the plan is over.
     pub(crate) fn play(&mut self, key: Key) {
         loop {
             let piece = self.pieces.get_mut(key);
-            let step = piece.plan.steps().get(piece.cursor).copied();
-            if let Some(Step::Read { from, at, sectors, into }) = step {
-                let number = piece.cursor;
-                piece.cursor += 1;
-                self.read(key, number, from, at.range(sectors), into);
-                continue;
+            let number = piece.cursor;
+            let step = piece.plan.steps().get(number).copied();
+            match step {
+                Some(Step::Read { from, at, sectors, into }) => {
+                    piece.cursor += 1;
+                    self.read(key, number, from, at.range(sectors), into);
+                    continue;
+                }
+                Some(Step::Write { .. }) => {
+                    if number >= piece.writes_until {
+                        self.start_writes(key);
+                    }
+                    self.pieces.get_mut(key).cursor += 1;
+                    continue;
+                }
+                Some(order @ (Step::Flush { .. } | Step::Discard { .. })) => {
+                    piece.cursor += 1;
+                    self.order(key, number, order);
+                    continue;
+                }
+                _ => {}
             }
             if piece.outstanding > 0 {
                 return;
@@ -178,7 +246,7 @@ impl Shard {
                 // The host hears of the piece when all of its spans are there.
                 Some(Step::Fence | Step::Ack) => piece.cursor += 1,
                 Some(step) => {
-                    if !self.solve(key, step) {
+                    if !self.compute(key, step) {
                         return self.impossible(key, step);
                     }
                 }
@@ -186,104 +254,15 @@ impl Shard {
         }
     }
 
-    /// Computes; `false` if the plan names memory that is not there.
-    fn solve(&mut self, key: Key, step: Step) -> bool {
-        let Step::Solve { inputs, outputs, first, bytes } = step else { return false };
-        let mut plan = std::mem::take(&mut self.pieces.get_mut(key).plan);
-        let (known, unknown) = (
-            plan.parts(first, inputs),
-            plan.parts(first.saturating_add(u32::from(inputs)), outputs),
-        );
-        let is_solved = solve::solve(known, unknown, bytes, &mut Memories { shard: self, key });
-        let piece = self.pieces.get_mut(key);
-        std::mem::swap(&mut piece.plan, &mut plan);
-        piece.cursor += 1;
-        is_solved
-    }
-
-    /// Starts a read step: in one request, or in parts of 4 KiB where a longer one has failed.
-    fn read(&mut self, key: Key, number: usize, from: Target, range: SectorRange, into: Place) {
-        let piece = self.pieces.get(key);
-        let is_suspect =
-            piece.suspects.iter().any(|(target, bad)| *target == from && bad.overlaps(range));
-        let mut left = range;
-        while !left.is_empty() {
-            let len = if is_suspect { LEAST - Sectors(left.start.0 % LEAST.0) } else { left.len };
-            let part = left.start.range(len.min(left.len));
-            left = SectorRange { start: part.end(), len: left.len - part.len };
-            let skip = part.start.since(range.start).and_then(|skip| skip.bytes()).unwrap_or(0);
-            let byte = u64::from(into.byte).saturating_add(skip);
-            let place =
-                Place { buffer: into.buffer, byte: u32::try_from(byte).unwrap_or(u32::MAX) };
-            self.read_part(key, number, from, part, place);
-        }
-    }
-
-    fn read_part(&mut self, key: Key, number: usize, from: Target, part: SectorRange, into: Place) {
-        let bytes = part.len.bytes().and_then(|bytes| usize::try_from(bytes).ok());
-        let loan = bytes.and_then(|bytes| self.lend(key, into, bytes));
-        let member = self.map.member(from).map(|(_, member)| (member.disk, member.data_offset));
-        let piece = self.pieces.get_mut(key);
-        let (Some(loan), Some((disk, data_offset)), Ok(step)) =
-            (loan, member, u16::try_from(number))
-        else {
-            // A mistake of a personality: it ends this piece, and no other.
-            piece.failures.push(Failure { target: from, range: part, fault: FaultKind::Invalid });
-            return;
-        };
-        piece.outstanding += 1;
-        let tag = Tag { piece: key, life: piece.life, step }.pack();
-        let at = data_offset.checked_add(Sectors(part.start.0)).unwrap_or(Sector::MAX);
-        self.actions.requests.push(Request {
-            tag,
-            operation: Operation::Read,
-            regions: Regions::One(Region { disk, at, count: part.len }),
-            memory: Memory::Contiguous(loan),
-            priority: Priority::Data,
-        });
-        if let Some(seat) = self.hints(from) {
-            seat.in_flight += 1;
-            seat.head = part.end();
-        }
-    }
-
-    /// Takes the end of a read, and goes on when it was the last that the cursor waits for.
-    pub(crate) fn step_ended(&mut self, notice: Notice) {
-        let tag = Tag::unpack(notice.tag);
-        let piece = self.pieces.get(tag.piece);
-        let step = piece.plan.steps().get(usize::from(tag.step)).copied();
-        let is_ours = piece.life == tag.life && piece.outstanding > 0;
-        let Some(Step::Read { from, at, into, .. }) = step.filter(|_| is_ours) else {
-            debug_assert!(false, "a notice belongs to a step that is under way");
-            return;
-        };
-        let fault = notice.fault.or((!notice.errors.is_empty()).then_some(FaultKind::Io));
-        let Memory::Contiguous(loan) = notice.memory else {
-            debug_assert!(false, "the memory of a read comes back");
-            return;
-        };
-        let (start, bytes) = (loan.range().start, loan.len());
-        let skip = start.saturating_sub(self.start_of(tag.piece, into));
-        self.take_back(tag.piece, into.buffer, loan);
-        let sectors = |bytes: usize| Sectors::whole_in(u64::try_from(bytes).unwrap_or(u64::MAX));
-        if let Some(seat) = self.hints(from) {
-            seat.in_flight = seat.in_flight.saturating_sub(1);
-        }
-        let piece = self.pieces.get_mut(tag.piece);
-        piece.outstanding -= 1;
-        if let Some(fault) = fault {
-            let range = (at + sectors(skip)).range(sectors(bytes));
-            piece.failures.push(Failure { target: from, range, fault });
-        }
-        if piece.outstanding > 0 {
-            return;
-        }
-        self.play(tag.piece);
-    }
-
     /// The plan is over: on to the next span, or the end of the piece.
-    fn span_done(&mut self, key: Key) {
+    pub(crate) fn span_done(&mut self, key: Key) {
+        let promises = self.work_of(key).promises();
         let piece = self.pieces.get_mut(key);
+        if promises && piece.map_generation > self.recorded {
+            piece.state = State::AwaitsRecord;
+            self.await_record.push(key);
+            return;
+        }
         piece.done = piece.done + piece.span.len;
         if piece.done >= piece.range.len {
             return self.finish(key, Ok(()));
@@ -321,9 +300,10 @@ impl Shard {
     pub(crate) fn stop_playing(&mut self, key: Key) {
         let generation = self.map.generation();
         let piece = self.pieces.get_mut(key);
-        let was_behind = piece.state == State::Playing && piece.map_generation < generation;
+        let was_behind = piece.is_on_a_map() && piece.map_generation < generation;
         let had_scratch = piece.lent.clear();
         piece.state = State::Planning;
+        piece.writes_until = 0;
         if was_behind {
             self.behind = self.behind.saturating_sub(1);
             self.acknowledge();
@@ -345,63 +325,14 @@ impl Shard {
 
     /// Ends a piece whose plan cannot be played: a mistake of a personality, not of a member.
     fn impossible(&mut self, key: Key, step: Step) {
-        debug_assert!(false, "a plan for a read has only reads and solves: {step:?}");
+        debug_assert!(false, "a plan that cannot be played: {step:?}");
         self.finish(key, Err(HostError::Unsupported(format!("a plan with the step {step:?}"))));
-    }
-
-    /// Lends memory of the host or of scratch.
-    fn lend(&mut self, key: Key, place: Place, bytes: usize) -> Option<Loan> {
-        if place.buffer != BufferId::HOST {
-            return self.pieces.get_mut(key).lent.lend(place, bytes);
-        }
-        let start = self.start_of(key, place);
-        let request = self.pieces.get(key).request;
-        let buffer = self.requests.get_mut(request).buffer.as_mut()?;
-        let end = start.checked_add(bytes)?;
-        (end <= buffer.len()).then(|| buffer.lend(start..end))
-    }
-
-    fn take_back(&mut self, key: Key, number: BufferId, loan: Loan) {
-        let piece = self.pieces.get_mut(key);
-        if number != BufferId::HOST {
-            return piece.lent.take_back(number, loan);
-        }
-        let buffer = self.requests.get_mut(piece.request).buffer.as_mut();
-        buffer.expect("a request keeps its buffer while it is under way").take_back(loan);
-    }
-
-    /// Where a place of the plan lies in the memory that it is in.
-    fn start_of(&self, key: Key, place: Place) -> usize {
-        let piece = self.pieces.get(key);
-        let byte = usize::try_from(place.byte).unwrap_or(usize::MAX);
-        if place.buffer != BufferId::HOST {
-            return piece.lent.start(place.buffer).saturating_add(byte);
-        }
-        let before = piece.span.start.0 - self.requests.get(piece.request).range.start.0;
-        let before = before.checked_mul(SECTOR_BYTES).and_then(|bytes| usize::try_from(bytes).ok());
-        before.unwrap_or(usize::MAX).saturating_add(byte)
-    }
-}
-
-/// The memory of a piece, for computing.
-struct Memories<'a> {
-    shard: &'a mut Shard,
-    key: Key,
-}
-
-impl solve::Memory for Memories<'_> {
-    fn lend(&mut self, place: Place, bytes: usize) -> Option<Loan> {
-        self.shard.lend(self.key, place, bytes)
-    }
-
-    fn take_back(&mut self, buffer: BufferId, loan: Loan) {
-        self.shard.take_back(self.key, buffer, loan);
     }
 }
 
 /// Whether later steps of a plan rest on what earlier ones brought.
 fn has_phases(plan: &Plan) -> bool {
-    plan.steps().iter().any(|step| !matches!(step, Step::Read { .. } | Step::Fence | Step::Ack))
+    plan.steps().iter().any(|step| matches!(step, Step::Solve { .. } | Step::Compare { .. }))
 }
 
 fn too_wide(span: SectorRange) -> HostError {

@@ -6,20 +6,24 @@
 //! or not at all.
 //!
 //! # States of a piece
-//! *idle* → *planning* → (*awaits window* → *planning*) → (*awaits scratch*) → *playing* → *idle*;
-//! from *playing* back to *planning* when a span is done and another is left, or when a step has
-//! failed.
+//! *idle* → *planning* → (*awaits lease* → *planning*) → (*awaits window* → *planning*) → (*awaits
+//! scratch*) → *playing* → (*awaits record*) → *idle*; from *playing* back to *planning* when a span
+//! is done and another is left, or when a read has failed; from *playing* to *awaits map* and from
+//! there to *planning* when a write has failed.
 
-use crate::HostError;
+use crate::lease::WriteToken;
 use crate::scratch::Lent;
 use crate::slab::Key;
 use crate::window::Claim;
+use crate::work::Work;
+use crate::writes::Extent;
+use crate::{HostError, HostWork};
 use paritas_disk::{Buffer, FaultKind};
-use paritas_personality::{Dimensions, Plan, Target};
+use paritas_personality::{BufferId, Dimensions, Plan, Target};
 use paritas_units::{SectorRange, Sectors};
 
 /// The longest piece: 1 MiB.
-const LONGEST_PIECE: Sectors = Sectors(2048);
+pub(crate) const LONGEST_PIECE: Sectors = Sectors(2048);
 
 /// A host's request that is under way.
 #[derive(Debug)]
@@ -27,11 +31,17 @@ pub(crate) struct Request {
     /// Where the reply goes.
     pub(crate) home: u16,
     pub(crate) cookie: u64,
+    pub(crate) work: Work,
+    /// What its pieces cover.
     pub(crate) range: SectorRange,
+    /// What comes after that: work without a payload is done in parts.
+    pub(crate) rest: SectorRange,
     pub(crate) buffer: Option<Buffer>,
     pub(crate) pieces_left: u32,
     /// The first error of a piece.
     pub(crate) result: Result<(), HostError>,
+    /// Sectors in which redundancy did not agree.
+    pub(crate) mismatches: u64,
 }
 
 /// Part of a request within one window.
@@ -59,10 +69,26 @@ pub(crate) struct Piece {
     /// Counts the users of this place, so that a late notice is recognised.
     pub(crate) life: u16,
     pub(crate) lent: Lent,
+    /// Permission to write, while the piece has one.
+    pub(crate) token: Option<WriteToken>,
+    /// Zeroes are written from memory: the block of scratch that stands for the host's payload.
+    pub(crate) zeroes: Zeroes,
+    /// What this phase writes, and the step up to which that has been started.
+    pub(crate) extents: Vec<Extent>,
+    pub(crate) writes_until: usize,
     /// Steps of this phase that failed.
     pub(crate) failures: Vec<Failure>,
     /// Long reads that failed, and are now read in short parts.
     pub(crate) suspects: Vec<(Target, SectorRange)>,
+}
+
+/// How a piece makes sectors read as zeroes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Zeroes {
+    /// By asking the members, or not at all.
+    NotWritten,
+    /// By writing zeroes, which lie in this block of scratch once the plan is made.
+    Written(BufferId),
 }
 
 /// What a piece is doing.
@@ -72,27 +98,54 @@ pub(crate) enum State {
     Idle,
     /// It is about to be planned.
     Planning,
+    /// The array is not yet marked active.
+    AwaitsLease,
     /// Another piece holds the window.
     AwaitsWindow,
     /// It has its window, if it needs one, and waits for scratch.
     AwaitsScratch,
     /// Steps are under way.
     Playing,
+    /// A write to a member has failed; the array decides what becomes of the member.
+    AwaitsMap,
+    /// All is written, but it is not yet on disk that a member has failed.
+    AwaitsRecord,
 }
 
-/// A read from a member that failed.
+/// What was tried when a step failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tried {
+    Read,
+    Write,
+    Discard,
+    WriteZeroes,
+    Flush,
+}
+
+/// A step that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) target: Target,
     /// Component sectors.
     pub(crate) range: SectorRange,
     pub(crate) fault: FaultKind,
+    pub(crate) tried: Tried,
 }
 
 impl Request {
     pub(crate) const fn empty() -> Self {
         let range = SectorRange::new(0, 0);
-        Self { home: 0, cookie: 0, range, buffer: None, pieces_left: 0, result: Ok(()) }
+        Self {
+            home: 0,
+            cookie: 0,
+            work: Work::Host(HostWork::Flush),
+            range,
+            rest: range,
+            buffer: None,
+            pieces_left: 0,
+            result: Ok(()),
+            mismatches: 0,
+        }
     }
 }
 
@@ -113,6 +166,10 @@ impl Piece {
             map_generation: 0,
             life: 0,
             lent: Lent::default(),
+            token: None,
+            zeroes: Zeroes::NotWritten,
+            extents: Vec::new(),
+            writes_until: 0,
             failures: Vec::new(),
             suspects: Vec::new(),
         }
@@ -127,11 +184,17 @@ impl Piece {
         self.range = range;
         self.window = window;
         self.held = None;
+        self.zeroes = Zeroes::NotWritten;
         self.done = Sectors::ZERO;
         self.span_limit = range.len;
         self.life = self.life.wrapping_add(1);
         self.failures.clear();
         self.suspects.clear();
+    }
+
+    /// Whether a plan of it is played that was made from a map.
+    pub(crate) const fn is_on_a_map(&self) -> bool {
+        matches!(self.state, State::Playing | State::AwaitsScratch)
     }
 
     /// The sectors to be planned next.

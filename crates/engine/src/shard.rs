@@ -17,15 +17,19 @@
 //! request.
 
 use crate::gate::{Admission, Gate};
+use crate::lease::Lease;
 use crate::map::seat_view;
-use crate::request::{Piece, Request, State, most_pieces, pieces};
+use crate::request::{LONGEST_PIECE, Piece, Request, State, Zeroes, most_pieces, pieces};
 use crate::scratch::Scratch;
 use crate::slab::{Key, Slab};
 use crate::window::{Claim, WindowTable};
-use crate::{Config, Control, HostError, HostRequest, MemberMap, Reply, Report, StartError};
+use crate::work::{Walk, WalkAction, Work, window_of};
+use crate::{
+    Config, Control, HostError, HostRequest, HostWork, MemberMap, Reply, Report, StartError,
+};
 use paritas_disk::{Pool, region};
-use paritas_personality::{Dimensions, Geometry, SeatView, SlotView, Target};
-use paritas_units::{SECTOR_BYTES, SectorRange};
+use paritas_personality::{BufferId, Dimensions, Geometry, SeatView, SlotView, Target};
+use paritas_units::{Level, SECTOR_BYTES, SectorRange, Sectors};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -72,10 +76,33 @@ pub struct Shard {
     pub(crate) ready: VecDeque<Key>,
     waiting: VecDeque<(u16, HostRequest, SectorRange)>,
     most_waiting: usize,
+    /// Requests without a payload that go on when there is a place for their next part.
+    continuing: VecDeque<Key>,
+    /// Steps of the walk that wait for a place.
+    walks: VecDeque<(u64, Walk)>,
+    /// A step of the walk that touches several windows is under way, or is the next: hosts wait.
+    is_held: bool,
+    pub(crate) lease: Lease,
+    /// Host requests that were ever started.
+    started: u64,
+    /// Failures of members in maps up to this generation are on disk.
+    pub(crate) recorded: u64,
+    pub(crate) await_record: Vec<Key>,
+    pub(crate) await_map: Vec<Key>,
     /// Pieces that play a plan from an older map.
     pub(crate) behind: u32,
     /// Reused while a window changes hands.
     pub(crate) admitted: Vec<(Key, Claim)>,
+}
+
+/// What the array gives a shard.
+pub(crate) struct ShardStart {
+    pub(crate) number: u16,
+    pub(crate) name: Arc<str>,
+    pub(crate) gate: Gate,
+    pub(crate) map: Arc<MemberMap>,
+    pub(crate) geometry: Arc<dyn Geometry>,
+    pub(crate) lease: Lease,
 }
 
 impl Limits {
@@ -122,14 +149,8 @@ fn least_scratch(dimensions: &Dimensions) -> usize {
 }
 
 impl Shard {
-    pub(crate) fn new(
-        number: u16,
-        name: Arc<str>,
-        gate: Gate,
-        map: Arc<MemberMap>,
-        geometry: Arc<dyn Geometry>,
-        limits: &Limits,
-    ) -> Self {
+    pub(crate) fn new(start: ShardStart, limits: &Limits) -> Self {
+        let ShardStart { number, name, gate, map, geometry, lease } = start;
         let least = most_pieces(longest_payload(), geometry.dimensions());
         let pieces = limits.pieces.max(u32::try_from(least).unwrap_or(u32::MAX));
         let pieces_usize = crate::slab::index(pieces);
@@ -149,6 +170,14 @@ impl Shard {
             ready: VecDeque::with_capacity(pieces_usize),
             waiting: VecDeque::with_capacity(limits.waiting),
             most_waiting: limits.waiting,
+            continuing: VecDeque::new(),
+            walks: VecDeque::new(),
+            is_held: false,
+            lease,
+            started: 0,
+            recorded: 0,
+            await_record: Vec::new(),
+            await_map: Vec::new(),
             behind: 0,
             admitted: Vec::new(),
         }
@@ -161,8 +190,11 @@ impl Shard {
     pub fn submit(&mut self, home: u16, request: HostRequest) -> Result<(), HostRequest> {
         match self.gate.admit(&request, self.geometry.dimensions()) {
             Admission::Ended(result) => self.answer(home, request, result),
-            Admission::Read(range) => {
-                if self.waiting.is_empty() && self.has_place(range) {
+            Admission::Enters(range) => {
+                let part = first_part(&request, range);
+                let is_free =
+                    self.waiting.is_empty() && self.continuing.is_empty() && !self.is_held;
+                if is_free && self.has_place(part) {
                     self.start(home, request, range);
                     self.run();
                 } else if self.waiting.len() < self.most_waiting {
@@ -184,7 +216,36 @@ impl Shard {
     /// Takes an order of the array.
     pub fn control(&mut self, control: Control) {
         match control {
-            Control::Adopt(map) => self.adopt(map),
+            Control::Adopt(map) => {
+                self.adopt(map);
+                self.ready.extend(self.await_map.drain(..));
+                self.run();
+            }
+            Control::Recorded(generation) => {
+                self.recorded = self.recorded.max(generation);
+                self.ready.extend(self.await_record.drain(..));
+                self.run();
+            }
+            Control::Grant => {
+                self.ready.extend(self.lease.grant());
+                self.run();
+            }
+            Control::Revoke => {
+                if self.lease.revoke() {
+                    self.actions.reports.push(Report::Drained { shard: self.number });
+                }
+            }
+            Control::Probe => {
+                let (writes, is_writing) = self.lease.activity();
+                let (shard, requests) = (self.number, self.started);
+                self.actions.reports.push(Report::Activity { shard, requests, writes, is_writing });
+            }
+            Control::Walk { cookie, walk } => {
+                self.walks.push_back((cookie, walk));
+                self.start_walks();
+                self.run();
+            }
+            Control::Writable => self.gate.is_read_only = false,
             Control::Stop => {
                 self.gate.is_stopping = true;
                 while let Some((home, request, _)) = self.waiting.pop_front() {
@@ -203,7 +264,7 @@ impl Shard {
     /// Whether nothing is under way and nothing waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.requests.taken() == 0 && self.waiting.is_empty()
+        self.requests.taken() == 0 && self.waiting.is_empty() && self.walks.is_empty()
     }
 
     /// How many requests can be taken before [`Shard::submit`] hands one back.
@@ -213,24 +274,83 @@ impl Shard {
     }
 
     fn has_place(&self, range: SectorRange) -> bool {
-        let wanted = pieces(range, self.geometry.dimensions()).count();
-        self.requests.free() > 0 && self.pieces.free() >= wanted
+        self.requests.free() > 0 && self.has_pieces(range)
+    }
+
+    fn has_pieces(&self, range: SectorRange) -> bool {
+        self.pieces.free() >= pieces(range, self.geometry.dimensions()).count().max(1)
     }
 
     /// Cuts a request for which there is place, and lines its pieces up.
     fn start(&mut self, home: u16, request: HostRequest, range: SectorRange) {
         let key = self.requests.take().expect("there is a place");
+        self.started += 1;
+        let part = first_part(&request, range);
+        let rest = SectorRange { start: part.end(), len: range.len - part.len };
+        let HostRequest { cookie, work, buffer } = request;
+        let work = Work::Host(work);
+        let (pieces_left, mismatches) = (0, 0);
+        *self.requests.get_mut(key) = Request {
+            home,
+            cookie,
+            work,
+            range: part,
+            rest,
+            buffer,
+            pieces_left,
+            result: Ok(()),
+            mismatches,
+        };
+        self.line_up(key);
+    }
+
+    /// Makes the pieces of a request, for which there is place.
+    fn line_up(&mut self, key: Key) {
+        let Request { range, work, .. } = *self.requests.get(key);
         let geometry = Arc::clone(&self.geometry);
+        let are_written = matches!(work, Work::Host(HostWork::WriteZeroes(_)))
+            && geometry.dimensions().level.has_parity();
         let mut count = 0;
-        for (window, part) in pieces(range, geometry.dimensions()) {
-            let piece = self.pieces.take().expect("there are places for all pieces");
-            self.pieces.get_mut(piece).reset(key, part, window);
-            self.ready.push_back(piece);
+        let whole = match work {
+            Work::Walk(walk) => Some((window_of(walk, geometry.dimensions()), walk.range)),
+            Work::Host(HostWork::Flush) => Some((0, range)),
+            Work::Host(_) => None,
+        };
+        let cut = pieces(range, geometry.dimensions()).filter(|_| whole.is_none());
+        for (window, part) in whole.into_iter().chain(cut) {
+            let number = self.pieces.take().expect("there are places for all pieces");
+            let piece = self.pieces.get_mut(number);
+            piece.reset(key, part, window);
+            if are_written {
+                piece.zeroes = Zeroes::Written(BufferId::HOST);
+            }
+            self.ready.push_back(number);
             count += 1;
         }
-        let HostRequest { cookie, buffer, .. } = request;
-        *self.requests.get_mut(key) =
-            Request { home, cookie, range, buffer, pieces_left: count, result: Ok(()) };
+        self.requests.get_mut(key).pieces_left = count;
+    }
+
+    /// Starts steps of the walk while there is place.
+    fn start_walks(&mut self) {
+        while self.requests.free() > 0
+            && self.pieces.free() > 0
+            && let Some((cookie, walk)) = self.walks.front().copied()
+        {
+            let level = self.geometry.dimensions().level;
+            // Copies of one component range lie in several windows: nobody else works meanwhile.
+            let is_wide = level == Level::Raid10 && walk.action == WalkAction::Recover;
+            if is_wide {
+                self.is_held = true;
+                if self.requests.taken() > 0 {
+                    return;
+                }
+            }
+            self.walks.pop_front();
+            let key = self.requests.take().expect("there is a place");
+            let (work, range) = (Work::Walk(walk), walk.range);
+            *self.requests.get_mut(key) = Request { cookie, work, range, ..Request::empty() };
+            self.line_up(key);
+        }
     }
 
     /// Plans and plays until nothing can go on.
@@ -238,6 +358,7 @@ impl Shard {
         while let Some(piece) = self.ready.pop_front() {
             match self.pieces.get(piece).state {
                 State::Playing => self.play(piece),
+                State::AwaitsRecord => self.span_done(piece),
                 _ => self.plan_and_play(piece),
             }
         }
@@ -248,8 +369,13 @@ impl Shard {
         self.release(key);
         let piece = self.pieces.get_mut(key);
         piece.state = State::Idle;
-        let request = piece.request;
+        let (request, token) = (piece.request, piece.token.take());
         self.pieces.give_back(key);
+        if let Some(token) = token
+            && self.lease.leave(token)
+        {
+            self.actions.reports.push(Report::Drained { shard: self.number });
+        }
         let record = self.requests.get_mut(request);
         if record.result.is_ok() {
             record.result = result;
@@ -258,17 +384,49 @@ impl Shard {
         if record.pieces_left > 0 {
             return;
         }
-        let result = std::mem::replace(&mut record.result, Ok(()));
-        let reply = Reply { cookie: record.cookie, result, buffer: record.buffer.take() };
-        let home = record.home;
-        self.requests.give_back(request);
-        self.actions.replies.push((home, reply));
+        if record.result.is_ok() && !record.rest.is_empty() {
+            self.continuing.push_back(request);
+        } else {
+            self.end(request);
+        }
         self.start_waiting();
     }
 
+    /// Answers a request whose pieces have ended.
+    fn end(&mut self, key: Key) {
+        let record = self.requests.get_mut(key);
+        let result = std::mem::replace(&mut record.result, Ok(()));
+        let Request { cookie, home, mismatches, .. } = *record;
+        match record.work {
+            Work::Host(_) => {
+                let reply = Reply { cookie, result, buffer: record.buffer.take() };
+                self.actions.replies.push((home, reply));
+            }
+            Work::Walk(_) => {
+                self.is_held = false;
+                self.actions.reports.push(Report::Walked { cookie, result, mismatches });
+            }
+        }
+        self.requests.give_back(key);
+    }
+
     fn start_waiting(&mut self) {
-        while let Some((_, _, range)) = self.waiting.front()
-            && self.has_place(*range)
+        while let Some(key) = self.continuing.front().copied() {
+            let rest = self.requests.get(key).rest;
+            let part = rest.start.range(rest.len.min(LONGEST_PIECE));
+            if !self.has_pieces(part) {
+                return;
+            }
+            self.continuing.pop_front();
+            let request = self.requests.get_mut(key);
+            request.range = part;
+            request.rest = SectorRange { start: part.end(), len: rest.len - part.len };
+            self.line_up(key);
+        }
+        self.start_walks();
+        while !self.is_held
+            && let Some((_, request, range)) = self.waiting.front()
+            && self.has_place(first_part(request, *range))
             && let Some((home, request, range)) = self.waiting.pop_front()
         {
             self.start(home, request, range);
@@ -297,10 +455,7 @@ impl Shard {
             }
         }
         self.map = map;
-        let is_behind = |piece: &&Piece| {
-            matches!(piece.state, State::Playing | State::AwaitsScratch)
-                && piece.map_generation < generation
-        };
+        let is_behind = |piece: &&Piece| piece.is_on_a_map() && piece.map_generation < generation;
         let behind = self.pieces.iter().filter(is_behind).count();
         self.behind = u32::try_from(behind).unwrap_or(u32::MAX);
         self.acknowledge();
@@ -319,4 +474,11 @@ impl Shard {
         let slot = self.view.get_mut(target.slot.index())?;
         Some(seat_view(slot, target.seat))
     }
+}
+
+/// The part of a request that is done first: all of it, unless it has no payload and is long.
+fn first_part(request: &HostRequest, range: SectorRange) -> SectorRange {
+    let is_endless = matches!(request.work, HostWork::Discard(_) | HostWork::WriteZeroes(_));
+    let most = if is_endless { LONGEST_PIECE } else { Sectors(u64::MAX) };
+    range.start.range(range.len.min(most))
 }

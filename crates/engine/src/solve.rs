@@ -40,6 +40,19 @@ pub(crate) fn solve(
     is_solved
 }
 
+/// Whether the parts, `bytes` bytes each, satisfy their stripe's equations. `None` if the plan asks
+/// for memory that it does not have.
+pub(crate) fn holds(parts: &[Part], bytes: u32, memory: &mut impl Memory) -> Option<bool> {
+    let mut loans = borrow(parts, usize::try_from(bytes).ok()?, memory);
+    let blocks: Vec<(parity::Term, &[u8])> =
+        parts.iter().zip(&loans).map(|(part, loan)| (term(part.term), loan.bytes())).collect();
+    let outcome = (loans.len() == parts.len()).then(|| parity::holds(&blocks));
+    for (part, loan) in parts.iter().zip(loans.drain(..)) {
+        memory.take_back(part.place.buffer, loan);
+    }
+    outcome
+}
+
 /// The loans of the parts, up to the first that is not there.
 fn borrow(parts: &[Part], bytes: usize, memory: &mut impl Memory) -> Vec<Loan> {
     parts.iter().map_while(|part| memory.lend(part.place, bytes)).collect()

@@ -38,6 +38,7 @@ impl Engine {
             name: "test".to_owned(),
             geometry,
             members,
+            spares: Vec::new(),
             resync_offset: Sector::MAX,
             is_read_only: true,
         };
@@ -111,6 +112,7 @@ fn member(number: u16) -> MemberStart {
         recovery_offset: Sector::MAX,
         is_write_mostly: false,
         bad_blocks: Vec::new(),
+        superblock: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! no part of a request is left with a thread that is gone.
 
 use crate::inbox::{Inbox, Letter, Mailbox};
+use crate::owner::{Owner, OwnerLetter};
 use crate::serve::{self, Limits, Listen, Peer, ServeError, Serving};
 use crate::worker::{self, Worker};
 use paritas_disk::{Disk, Facts, Pool};
@@ -41,6 +42,8 @@ pub struct Hosted {
 /// What the threads of an array share.
 pub(crate) struct Shared {
     pub(crate) array: Mutex<Array>,
+    /// Letters of the array's own thread.
+    pub(crate) owner: Inbox<OwnerLetter>,
     pub(crate) inboxes: Vec<Inbox>,
     pub(crate) mailbox: Mailbox,
     pub(crate) pool: Pool,
@@ -75,6 +78,11 @@ impl Shared {
         self.array.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Threads that end together: those of the shards, and the array's.
+    pub(crate) fn parties(&self) -> usize {
+        self.inboxes.len() + 1
+    }
+
     pub(crate) fn send_to_all(&self, letter: impl Fn() -> Letter) {
         for inbox in &self.inboxes {
             inbox.send(letter());
@@ -92,10 +100,10 @@ impl Hosted {
         disks: Vec<Arc<dyn Disk>>,
         config: &Config,
     ) -> Result<Self, HostingError> {
-        let shards = config.shards.max(1);
         let choice = Choice::from_environment().map_err(HostingError::Choice)?;
         let facts: Vec<Facts> = disks.iter().map(|disk| disk.facts().clone()).collect();
-        let array = Array::new(assembly, &facts, shards)?;
+        let array = Array::new(assembly, &facts, config.shards.max(1))?;
+        let shards = array.sharding().shards();
         let limits = paritas_engine::Limits::new(config, array.dimensions());
         let pool = Pool::new(limits.payload_bytes(config)?);
         let sharding = array.sharding();
@@ -103,6 +111,7 @@ impl Hosted {
         let engines: Vec<_> = (0..shards).map(|number| array.shard(number, &limits)).collect();
         let shared = Arc::new(Shared {
             array: Mutex::new(array),
+            owner: Inbox::new()?,
             inboxes,
             mailbox: Mailbox::default(),
             pool,
@@ -123,9 +132,9 @@ impl Hosted {
             let start = worker::Start { number, engine, sharding, disks, shared, choice };
             hosted.spawn(start, ready.clone())?;
         }
-        drop(ready);
+        hosted.spawn_owner(disks, choice, ready)?;
         // Threads that run already are stopped when `hosted` is dropped.
-        for _ in 0..shards {
+        for _ in 0..=shards {
             are_ready.recv().map_err(|_| HostingError::Died)??;
         }
         Ok(hosted)
@@ -152,6 +161,35 @@ impl Hosted {
         Ok(())
     }
 
+    fn spawn_owner(
+        &mut self,
+        disks: Vec<Arc<dyn Disk>>,
+        choice: Choice,
+        ready: Sender<Result<(), NoRing>>,
+    ) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new().name("array".to_owned());
+        let thread =
+            thread.spawn(move || match Owner::new(Arc::clone(&shared), disks, choice) {
+                Ok(owner) => {
+                    let _ = ready.send(Ok(()));
+                    drop(ready);
+                    owner.run();
+                }
+                Err(error) => {
+                    worker::count_ready(&shared, 1);
+                    let _ = ready.send(Err(error));
+                }
+            })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Has the array's thread do something with the array: what it comes to is acted on.
+    pub fn order(&self, order: impl FnOnce(&mut Array) + Send + 'static) {
+        self.shared.owner.send(OwnerLetter::Order(Box::new(order)));
+    }
+
     /// Serves clients at `listen`, each with a session that `sessions` makes for it. The session's
     /// export number 0 is this array; it has no other.
     ///
@@ -169,8 +207,8 @@ impl Hosted {
         serve::start(Arc::clone(&self.shared), listen, limits, Box::new(sessions))
     }
 
-    /// The array, for a look at its members and counters. The threads wait when they have news
-    /// for it, so do not keep it long.
+    /// The array, for a look at its members and counters. Its thread waits meanwhile, so do not
+    /// keep it long.
     pub fn with_array<T>(&self, look: impl FnOnce(&Array) -> T) -> T {
         look(&self.shared.array())
     }
@@ -244,8 +282,9 @@ impl Drive for Hosted {
 impl Drop for Hosted {
     fn drop(&mut self) {
         self.shared.send_to_all(|| Letter::Stop);
+        self.shared.owner.send(OwnerLetter::Stop);
         // Threads that were never started are not waited for.
-        let missing = self.shared.inboxes.len() - self.threads.len();
+        let missing = self.shared.parties() - self.threads.len();
         worker::count_ready(&self.shared, missing);
         for thread in self.threads.drain(..) {
             // A thread that has panicked has said so already.

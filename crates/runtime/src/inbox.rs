@@ -31,25 +31,24 @@ pub(crate) enum Letter {
 }
 
 /// The letters of one thread.
-pub(crate) struct Inbox {
-    state: Mutex<Letters>,
+pub(crate) struct Inbox<L = Letter> {
+    state: Mutex<Letters<L>>,
     wake: OwnedFd,
 }
 
-#[derive(Default)]
-struct Letters {
-    queue: Vec<Letter>,
+struct Letters<L> {
+    queue: Vec<L>,
     sleeps: bool,
 }
 
-impl Inbox {
+impl<L> Inbox<L> {
     pub(crate) fn new() -> std::io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { state: Mutex::default(), wake })
+        Ok(Self { state: Mutex::new(Letters { queue: Vec::new(), sleeps: false }), wake })
     }
 
     /// Puts a letter in.
-    pub(crate) fn send(&self, letter: Letter) {
+    pub(crate) fn send(&self, letter: L) {
         let mut state = self.lock();
         state.queue.push(letter);
         let sleeps = std::mem::take(&mut state.sleeps);
@@ -60,7 +59,7 @@ impl Inbox {
     }
 
     /// Moves all letters to the end of `into`.
-    pub(crate) fn take(&self, into: &mut Vec<Letter>) {
+    pub(crate) fn take(&self, into: &mut Vec<L>) {
         into.append(&mut self.lock().queue);
     }
 
@@ -88,7 +87,7 @@ impl Inbox {
         let _ = rustix::io::write(&self.wake, &1_u64.to_le_bytes());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Letters> {
+    fn lock(&self) -> MutexGuard<'_, Letters<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

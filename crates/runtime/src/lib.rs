@@ -12,6 +12,7 @@
 mod connection;
 mod hosted;
 mod inbox;
+mod owner;
 mod serve;
 mod worker;
 

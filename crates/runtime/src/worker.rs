@@ -18,11 +18,10 @@
 use crate::connection::{Arrival, Connection};
 use crate::hosted::Shared;
 use crate::inbox::Letter;
+use crate::owner::OwnerLetter;
 use paritas_disk::region::{ClientId, Clients, Notice};
 use paritas_disk::{Disk, Wait};
-use paritas_engine::{
-    Actions, Control, Home, HostError, HostRequest, Reply, Report, Shard, Sharding,
-};
+use paritas_engine::{Actions, Control, Home, HostError, HostRequest, Reply, Shard, Sharding};
 use paritas_host::{Choice, NoRing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
@@ -105,6 +104,9 @@ impl Drop for Obituary {
 pub(crate) fn count_ready(shared: &Shared, threads: usize) {
     let before = shared.ready_to_end.fetch_add(threads, Ordering::AcqRel);
     if before + threads >= shared.inboxes.len() {
+        shared.owner.send(OwnerLetter::Look);
+    }
+    if before + threads >= shared.parties() {
         shared.send_to_all(|| Letter::Look);
     }
 }
@@ -163,7 +165,7 @@ impl Worker {
             count_ready(&self.shared, 1);
         }
         let ready = self.shared.ready_to_end.load(Ordering::Acquire);
-        self.state == State::ReadyToEnd && is_done && ready >= self.shared.inboxes.len()
+        self.state == State::ReadyToEnd && is_done && ready >= self.shared.parties()
     }
 
     fn take_letters(&mut self) -> bool {
@@ -236,7 +238,9 @@ impl Worker {
         self.submit_backlog();
         let mut actions = std::mem::take(&mut self.lists.actions);
         self.shard.take_actions(&mut actions);
-        let has_worked = !actions.requests.is_empty() || !actions.replies.is_empty();
+        let has_worked = !actions.requests.is_empty()
+            || !actions.replies.is_empty()
+            || !actions.reports.is_empty();
         let has_requests = !actions.requests.is_empty();
         for request in actions.requests.drain(..) {
             let started = self.members.start(self.client, request);
@@ -246,20 +250,13 @@ impl Worker {
             self.members.flush_batch();
         }
         for report in actions.reports.drain(..) {
-            self.report(&report);
+            self.shared.owner.send(OwnerLetter::Report(report));
         }
         for (home, reply) in actions.replies.drain(..) {
             self.route(home, reply);
         }
         self.lists.actions = actions;
         has_worked
-    }
-
-    fn report(&self, report: &Report) {
-        let control = self.shared.array().report(report);
-        if let Some(control) = control {
-            self.shared.send_to_all(|| Letter::Control(control.clone()));
-        }
     }
 
     /// Brings a reply to the home that the request came from.

@@ -38,11 +38,13 @@ fn assembly(component: u64) -> Assembly {
         recovery_offset: Sector::MAX,
         is_write_mostly: false,
         bad_blocks: Vec::new(),
+        superblock: None,
     };
     Assembly {
         name: "test".to_owned(),
         geometry: geometry.expect("a good shape"),
         members: (2..SLOTS).map(member).collect(),
+        spares: Vec::new(),
         resync_offset: Sector::MAX,
         is_read_only: true,
     }

@@ -64,11 +64,13 @@ fn assembly() -> Assembly {
         recovery_offset: Sector::MAX,
         is_write_mostly: false,
         bad_blocks: Vec::new(),
+        superblock: None,
     };
     Assembly {
         name: "test".to_owned(),
         geometry: personality(Level::Raid0).expect("raid0").arrange(&shape).expect("a good shape"),
         members: (0..MEMBERS).map(start).collect(),
+        spares: Vec::new(),
         resync_offset: Sector::MAX,
         is_read_only: true,
     }

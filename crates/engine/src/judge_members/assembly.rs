@@ -151,6 +151,7 @@ pub fn assemble_for_reading(
         name: array_name(fresh),
         geometry,
         members,
+        spares: Vec::new(),
         resync_offset: array.resync_offset,
         is_read_only: true,
     };
@@ -250,6 +251,7 @@ fn member_start(candidate: &Candidate, verdict: &Verdict, level: Level) -> Optio
         data_offset,
         recovery_offset: verdict.trusted_below()?,
         is_write_mostly: superblock.is_write_mostly(),
+        superblock: Some(superblock.clone()),
         bad_blocks: log.map(|log| log.iter().filter_map(relative).collect()).unwrap_or_default(),
     })
 }

@@ -5,3 +5,4 @@ mod holes;
 mod members;
 mod reads;
 mod rig;
+mod writes;

@@ -2,11 +2,14 @@
 //! an order of its own and fails what it is told to.
 
 use paritas_disk::region::{self, Memory, Notice};
-use paritas_disk::{Disk, FaultKind, MemoryDisk, Pool};
+use paritas_disk::{Disk, FaultKind, MemoryDisk, Operation, Pool};
 use paritas_engine::{
-    Actions, Array, Assembly, Config, Control, Home, HostRequest, HostWork, Limits, MemberStart,
-    Reply, Shard,
+    Actions, Array, ArrayActions, Assembly, Clock, Config, Home, HostRequest, HostWork, Limits,
+    MemberStart, Recipient, Reply, Shard, SpareStart,
 };
+use paritas_format::Superblock;
+use paritas_format::build::SuperblockBuilder;
+use paritas_format::superblock::{Place, Role, Version};
 use paritas_personality::{
     BufferId, Geometry, Intent, Plan, Presence, Raid0Default, SeatView, Shape, SlotView, Step,
     Term, View, personality,
@@ -14,6 +17,7 @@ use paritas_personality::{
 use paritas_units::{Chunk, Descriptor, Level, Seat, Sector, SectorRange, Sectors, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where data begins on each member: not the same everywhere, as in real arrays.
 const DATA_OFFSETS: [u64; 3] = [16, 24, 8];
@@ -108,10 +112,68 @@ impl Rig {
             name: "test".to_owned(),
             geometry: Arc::clone(&geometry),
             members: starts,
+            spares: Vec::new(),
             resync_offset: Sector::MAX,
             is_read_only: true,
         };
         Self { geometry, assembly, disks, content }
+    }
+
+    /// The same, to be written, with superblocks that say so, and with spares.
+    pub(crate) fn writable(shape: &Shape, spares: u16) -> Self {
+        let mut rig = Self::new(shape);
+        rig.assembly.is_read_only = false;
+        if shape.level == Level::Multipath {
+            // Its members are ways to one disk.
+            let (first, offset) = (Arc::clone(&rig.disks[0]), rig.assembly.members[0].data_offset);
+            rig.disks.fill(first);
+            rig.assembly.members.iter_mut().for_each(|member| member.data_offset = offset);
+        }
+        let longest = rig.disks.iter().map(|disk| disk.facts().sectors).max().expect("members");
+        for number in 0..spares {
+            let name = format!("spare-{number}.img");
+            let sectors = longest + Sectors(24);
+            let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new(&name, sectors));
+            let descriptor = Descriptor(shape.slots + number);
+            let data_offset = Sector(24);
+            let superblock = None;
+            rig.disks.push(disk);
+            rig.assembly.spares.push(SpareStart { name, descriptor, data_offset, superblock });
+        }
+        let mut roles: Vec<Role> = (0..shape.slots).map(|slot| Role::Slot(Slot(slot))).collect();
+        roles.extend((0..spares).map(|_| Role::Spare));
+        for (number, disk) in rig.disks.iter().enumerate() {
+            let mut builder = SuperblockBuilder::new(Version::V1_1, shape.level, shape.slots);
+            builder.descriptor = Descriptor(u16::try_from(number).expect("few"));
+            builder.roles.clone_from(&roles);
+            builder.device = disk.facts().sectors;
+            let superblock = builder.build();
+            let bytes = superblock.encode();
+            disk.write(Sector(0), &bytes[..512], false).expect("memory disks do not fail");
+            match rig.assembly.members.get_mut(number) {
+                Some(member) => member.superblock = Some(superblock),
+                None => {
+                    rig.assembly.spares[number - rig.assembly.members.len()].superblock =
+                        Some(superblock)
+                }
+            }
+        }
+        rig
+    }
+
+    /// The same without the first member; the spares stay.
+    pub(crate) fn without_disk_of(mut self, number: usize) -> Self {
+        self.disks.remove(number);
+        self.assembly.members.remove(number);
+        self
+    }
+
+    /// The superblock that a member's disk holds now.
+    pub(crate) fn superblock(&self, number: usize) -> Superblock {
+        let mut bytes = vec![0; 4096];
+        self.disks[number].read(Sector(0), &mut bytes[..512]).expect("memory disks do not fail");
+        let place = Place { version: Version::V1_1, at: Sector(0) };
+        Superblock::decode(&bytes, place).expect("a superblock")
     }
 
     /// The same array without the members of some slots.
@@ -126,6 +188,14 @@ impl Rig {
             assembly,
             disks,
             content: self.content.clone(),
+        }
+    }
+
+    /// Where the data of a member or spare begins.
+    fn data_offset(&self, number: usize) -> u64 {
+        match self.assembly.members.get(number) {
+            Some(member) => member.data_offset.0,
+            None => self.assembly.spares[number - self.assembly.members.len()].data_offset.0,
         }
     }
 
@@ -163,6 +233,7 @@ fn start(slot: usize, bytes: &[u8]) -> (MemberStart, Arc<dyn Disk>) {
         recovery_offset: Sector::MAX,
         is_write_mostly: false,
         bad_blocks: Vec::new(),
+        superblock: None,
     };
     (member, disk)
 }
@@ -278,7 +349,7 @@ pub(crate) struct Faults {
     pub(crate) bad: BTreeSet<(u16, u64)>,
     /// Members that are gone.
     pub(crate) gone: BTreeSet<u16>,
-    /// The number of the request (from 0) that fails, whatever it is.
+    /// The number of the request (from 0) of which one region fails, whatever it is.
     pub(crate) fail_nth: Option<u64>,
     /// Requests so far.
     pub(crate) count: u64,
@@ -291,23 +362,34 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    fn judge(&mut self, rig: &Rig, request: &region::Request) -> Option<FaultKind> {
+    /// Which regions of a request fail, and how.
+    fn judge(&mut self, rig: &Rig, request: &region::Request) -> (region::ErrorBits, FaultKind) {
         let number = self.count;
         self.count += 1;
-        let [region] = request.regions.as_slice() else { panic!("reads are of one region") };
-        let data_offset = rig.assembly.members[usize::from(region.disk.0)].data_offset.0;
-        let start = region.at.0 - data_offset;
-        let is_bad = (start..start + region.count.0)
-            .any(|sector| self.bad.contains(&(region.disk.0, sector)));
-        *self.by_member.entry(region.disk.0).or_default() += 1;
-        if self.gone.contains(&region.disk.0) {
-            self.failed += 1;
-            return Some(FaultKind::Gone);
+        let mut errors = region::ErrorBits::default();
+        let mut kind = FaultKind::Io;
+        for (bit, region) in (0..).zip(request.regions.as_slice()) {
+            let member = region.disk.0;
+            let data_offset = rig.data_offset(usize::from(member));
+            let start = region.at.0.saturating_sub(data_offset);
+            let is_read = request.operation == Operation::Read;
+            let is_bad = is_read
+                && (start..start + region.count.0).any(|at| self.bad.contains(&(member, at)));
+            *self.by_member.entry(member).or_default() += 1;
+            let is_gone = self.gone.contains(&member);
+            let is_long = self.longest.is_some_and(|longest| region.count.0 > longest);
+            let count = u64::try_from(request.regions.as_slice().len()).expect("few");
+            let is_chosen = self.fail_nth == Some(number) && u64::from(bit) == number % count;
+            let fails = is_bad || is_long || is_gone || is_chosen;
+            if fails {
+                self.failed += 1;
+                errors.set(bit);
+            }
+            if is_gone {
+                kind = FaultKind::Gone;
+            }
         }
-        let is_long = self.longest.is_some_and(|longest| region.count.0 > longest);
-        let fails = is_bad || is_long || self.fail_nth == Some(number);
-        self.failed += u64::from(fails);
-        fails.then_some(FaultKind::Io)
+        (errors, kind)
     }
 }
 
@@ -325,6 +407,7 @@ pub(crate) struct Stepper<'a> {
     /// The longest that list has been.
     pub(crate) most_pending: usize,
     pub(crate) replies: Vec<Reply>,
+    pub(crate) clock: Clock,
     actions: Actions,
 }
 
@@ -337,6 +420,7 @@ impl<'a> Stepper<'a> {
 
     pub(crate) fn with_limits(rig: &'a Rig, shards: u16, limits: &Limits) -> Self {
         let array = rig.array(shards);
+        let shards = array.sharding().shards();
         Self {
             rig,
             shards: (0..shards).map(|number| array.shard(number, limits)).collect(),
@@ -348,8 +432,25 @@ impl<'a> Stepper<'a> {
             pending: Vec::new(),
             most_pending: 0,
             replies: Vec::new(),
+            clock: Clock::default(),
             actions: Actions::default(),
         }
+    }
+
+    /// Asks for work; a payload is made where there is `content`.
+    pub(crate) fn ask(&mut self, cookie: u64, work: HostWork, content: Option<&[u8]>) {
+        let buffer = content.map(|content| {
+            let mut buffer = self.pool.take(content.len()).expect("tests keep within the pool");
+            buffer.bytes_mut().copy_from_slice(content);
+            buffer
+        });
+        let mut parts = Vec::new();
+        let request = HostRequest { cookie, work, buffer };
+        self.home.take(0, request, &mut parts).expect("tests keep within the home");
+        for (shard, part) in parts {
+            self.shards[usize::from(shard)].submit(0, part).expect("tests keep within the queue");
+        }
+        self.act();
     }
 
     pub(crate) fn submit(&mut self, cookie: u64, range: SectorRange) {
@@ -405,16 +506,40 @@ impl<'a> Stepper<'a> {
                     self.replies.push(reply);
                 }
             }
-            let reports = std::mem::take(&mut self.actions.reports);
-            for report in reports {
-                if let Some(Control::Adopt(map)) = self.array.report(&report) {
-                    self.shards
-                        .iter_mut()
-                        .for_each(|shard| shard.control(Control::Adopt(Arc::clone(&map))));
+            for report in std::mem::take(&mut self.actions.reports) {
+                self.array.report(report);
+            }
+        }
+        self.act_for_the_array();
+        self.most_pending = self.most_pending.max(self.pending.len());
+    }
+
+    /// Performs what the array wants, until it wants no more.
+    fn act_for_the_array(&mut self) {
+        let mut actions = ArrayActions::default();
+        self.array.take_actions(&mut actions);
+        for request in actions.requests.drain(..) {
+            self.pending.push((usize::MAX, request));
+        }
+        let is_over = actions.controls.is_empty();
+        for (recipient, control) in actions.controls.drain(..) {
+            for (number, shard) in (0..).zip(&mut self.shards) {
+                if recipient == Recipient::All || recipient == Recipient::Shard(number) {
+                    shard.control(control.clone());
                 }
             }
         }
-        self.most_pending = self.most_pending.max(self.pending.len());
+        if !is_over {
+            self.act();
+        }
+    }
+
+    /// Lets time go by.
+    pub(crate) fn tick(&mut self, milliseconds: u64) {
+        self.clock.steady += Duration::from_millis(milliseconds);
+        self.clock.wall = 1_700_000_000 + self.clock.steady.as_secs();
+        self.array.tick(self.clock);
+        self.act();
     }
 
     /// Ends one request to a member, chosen by chance.
@@ -423,16 +548,14 @@ impl<'a> Stepper<'a> {
         let chosen = usize::try_from(self.chance.below(count)).expect("few");
         let (shard, request) = self.pending.swap_remove(chosen);
         let tag = request.tag;
-        let fault = self.faults.judge(self.rig, &request);
-        let memory = match fault {
-            None => region::perform(&self.rig.disks, request).expect("memory disks do not fail"),
-            Some(_) => spoilt(request.memory),
-        };
-        let mut errors = region::ErrorBits::default();
-        if fault.is_some() {
-            errors.set(0);
+        let (errors, kind) = self.faults.judge(self.rig, &request);
+        let fault = (!errors.is_empty()).then_some(kind);
+        let memory = perform_but(&self.rig.disks, request, errors);
+        let notice = Notice { tag, errors, fault, memory };
+        match self.shards.get_mut(shard) {
+            Some(shard) => shard.complete(notice),
+            None => self.array.complete(notice),
         }
-        self.shards[shard].complete(Notice { tag, errors, fault, memory });
         self.act();
     }
 
@@ -464,15 +587,30 @@ impl<'a> Stepper<'a> {
     }
 }
 
-/// Memory after a read that failed: anything may be in it.
-fn spoilt(memory: Memory) -> Memory {
-    match memory {
-        Memory::Contiguous(mut loan) => {
+/// Performs a request but for the regions that fail. Memory after a read that failed is spoilt:
+/// anything may be in it.
+fn perform_but(
+    disks: &[Arc<dyn Disk>],
+    mut request: region::Request,
+    errors: region::ErrorBits,
+) -> Memory {
+    if request.operation == Operation::Read && !errors.is_empty() {
+        if let Memory::Contiguous(loan) = &mut request.memory {
             loan.bytes_mut().fill(0x99);
-            Memory::Contiguous(loan)
         }
-        other => other,
+        return request.memory;
     }
+    let regions = request.regions.as_slice().iter().zip(0..);
+    let good: Vec<_> =
+        regions.filter(|(_, bit)| !errors.has(*bit)).map(|(region, _)| *region).collect();
+    if good.is_empty() {
+        return request.memory;
+    }
+    request.regions = region::Regions::Many(good);
+    if let (Operation::Read, region::Regions::Many(good)) = (request.operation, &request.regions) {
+        request.regions = region::Regions::One(good[0]);
+    }
+    region::perform(disks, request).expect("memory disks do not fail")
 }
 
 /// Ranges that begin and end at chunk borders and beside them, small and long.

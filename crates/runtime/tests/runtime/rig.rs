@@ -39,11 +39,13 @@ pub(crate) fn assembly(level: Level, members: u16, sectors: u64) -> Assembly {
         recovery_offset: Sector::MAX,
         is_write_mostly: false,
         bad_blocks: Vec::new(),
+        superblock: None,
     };
     Assembly {
         name: "test".to_owned(),
         geometry: found.arrange(&shape).expect("a good shape"),
         members: (0..members).map(start).collect(),
+        spares: Vec::new(),
         resync_offset: Sector::MAX,
         is_read_only: true,
     }

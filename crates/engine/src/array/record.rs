@@ -1,0 +1,277 @@
+//! When superblocks are written.
+//!
+//! The one thing to understand: an update is one step of the array's history. All members that
+//! work get it, with the same number of events; a member that does not take it becomes faulty, and
+//! that is the next update. Until an update is on disk nothing that rests on it happens: no write
+//! after "active", no reply after a failure ([`Control::Recorded`]).
+//!
+//! Where an update lets a later start skip work (clean, or a higher resync or recovery position), all
+//! members are flushed first: what was written must not be in a cache when its resync is waived.
+//!
+//! # States
+//! *idle* → (*flushing* →) *writing* → *idle*, or again from the start when something has changed in
+//! between.
+//!
+//! Kernel counterpart: `md_update_sb` (F01, F02) and `md_super_write` (D04 to D06).
+
+use super::news::Control;
+use super::{Array, image};
+use crate::{Member, MemberState};
+use paritas_disk::region::{Memory, Notice, Region, Regions, Request};
+use paritas_disk::{Buffer, Operation, Pool, Priority};
+use paritas_units::{MemberId, Sector, Sectors};
+
+/// Bytes of memory for the superblocks of one member.
+const SUPERBLOCK: usize = 4096;
+/// Tags of requests: the low bits are the member's number.
+const FLUSH: u64 = 1 << 32;
+const WRITE: u64 = 2 << 32;
+
+/// What has been written, and what is under way.
+pub(super) struct Record {
+    state: State,
+    /// Members, roles or positions have changed.
+    members_changed: bool,
+    /// What the superblocks say is to be changed between clean and active, and nothing else.
+    activity_changed: bool,
+    /// A waived resync is part of the coming update.
+    waives_work: bool,
+    events: u64,
+    /// The last flip went from clean to active and nothing else has happened since.
+    can_decrease: bool,
+    /// What superblocks say.
+    says_clean: bool,
+    /// The generation of the map that the update under way describes.
+    generation: u64,
+    pool: Pool,
+    /// By member: the memory of its superblock.
+    buffers: Vec<Option<Buffer>>,
+    outstanding: u32,
+    failed: Vec<MemberId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    Flushing,
+    Writing,
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record")
+            .field("state", &self.state)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    pub(super) fn new(members: &[Member]) -> Self {
+        let superblocks = members.iter().filter_map(Member::superblock);
+        let events = superblocks.clone().map(|superblock| superblock.events()).max().unwrap_or(0);
+        let count = superblocks.count();
+        let pool = Pool::new((count + 8).next_multiple_of(256) * SUPERBLOCK);
+        Self {
+            state: State::Idle,
+            members_changed: false,
+            activity_changed: false,
+            waives_work: false,
+            events,
+            can_decrease: false,
+            says_clean: true,
+            generation: 0,
+            pool,
+            buffers: members.iter().map(|_| None).collect(),
+            outstanding: 0,
+            failed: Vec::new(),
+        }
+    }
+}
+
+impl Array {
+    /// Members or positions have changed: superblocks are to be written.
+    pub(super) fn record_members(&mut self) {
+        self.record.members_changed = true;
+        self.go_on_recording();
+    }
+
+    /// The same, where the change lets a later start skip work.
+    pub(super) fn record_progress(&mut self) {
+        self.record.waives_work = true;
+        self.record_members();
+    }
+
+    /// The array becomes active or clean.
+    pub(super) fn record_activity(&mut self) {
+        self.record.activity_changed = true;
+        self.go_on_recording();
+    }
+
+    /// Whether an update is wanted or under way.
+    pub(super) fn is_recording(&self) -> bool {
+        let Record { state, members_changed, activity_changed, .. } = &self.record;
+        *state != State::Idle || *members_changed || *activity_changed
+    }
+
+    /// The number of events that superblocks hold.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.record.events
+    }
+
+    /// Begins an update if one is wanted and none is under way.
+    pub(super) fn go_on_recording(&mut self) {
+        let wanted = self.record.members_changed || self.record.activity_changed;
+        if self.record.state != State::Idle || !wanted {
+            return;
+        }
+        if self.is_read_only || !self.has_metadata() {
+            // Nothing is ever written; what waits for it need not wait.
+            (self.record.members_changed, self.record.activity_changed) = (false, false);
+            self.record.generation = self.map.generation();
+            return self.update_done();
+        }
+        let becomes_clean = self.activity.says_clean() && !self.record.says_clean;
+        if self.record.waives_work || becomes_clean {
+            self.record.state = State::Flushing;
+            self.record.waives_work = false;
+            return self.flush_all();
+        }
+        self.write_superblocks();
+    }
+
+    fn working(&self) -> Vec<MemberId> {
+        let is_working = |(_, member): &(u16, &Member)| member.state() != MemberState::Faulty;
+        (0..).zip(&self.members).filter(is_working).map(|(id, _)| MemberId(id)).collect()
+    }
+
+    fn flush_all(&mut self) {
+        let targets: Vec<MemberId> =
+            self.working().into_iter().filter(|id| self.member(*id).target().is_some()).collect();
+        for id in targets {
+            let disk = self.member(id).disk;
+            let region = Region { disk, at: Sector::ZERO, count: Sectors::ZERO };
+            self.send_record(FLUSH | u64::from(id.0), Operation::Flush, region, Memory::None);
+        }
+        if self.record.outstanding == 0 {
+            self.write_superblocks();
+        }
+    }
+
+    fn write_superblocks(&mut self) {
+        self.record.state = State::Writing;
+        self.count_event();
+        let (members_changed, activity_changed) = (false, false);
+        (self.record.members_changed, self.record.activity_changed) =
+            (members_changed, activity_changed);
+        self.record.generation = self.map.generation();
+        self.record.says_clean = self.activity.says_clean();
+        let facts = image::Facts {
+            events: self.record.events,
+            is_clean: self.record.says_clean,
+            resync_offset: self.resync_offset,
+            seconds: self.clock.wall,
+        };
+        let images = image::all(&self.members, self.dimensions().slots, &facts);
+        for (id, image) in images {
+            self.write_superblock(id, image);
+        }
+        if self.record.outstanding == 0 {
+            self.update_done();
+        }
+    }
+
+    /// Counts the update: one event more, or, where it only undoes the last flip, one less (2.5).
+    fn count_event(&mut self) {
+        let is_flip = self.record.activity_changed && !self.record.members_changed;
+        let becomes_clean = self.activity.says_clean();
+        let decreases = is_flip
+            && becomes_clean
+            && self.record.can_decrease
+            && self.resync_offset == Sector::MAX
+            && self.record.events != 1;
+        if decreases {
+            self.record.events -= 1;
+            self.record.can_decrease = false;
+        } else {
+            self.record.events += 1;
+            self.record.can_decrease = is_flip && !becomes_clean;
+        }
+    }
+
+    fn write_superblock(&mut self, id: MemberId, image: image::Image) {
+        let member = self.member(id);
+        let disk = member.disk;
+        let block = usize::try_from(member.logical_block.max(512)).unwrap_or(SUPERBLOCK);
+        let bytes = image.bytes.len().next_multiple_of(block).min(SUPERBLOCK);
+        let at = image.at;
+        if let Some(member) = self.member_mut(id) {
+            member.superblock = Some(image.superblock);
+        }
+        let place = self.record.buffers.get_mut(usize::from(id.0));
+        let (Some(place), Ok(mut buffer)) = (place, self.record.pool.take(SUPERBLOCK)) else {
+            debug_assert!(false, "there is memory for every superblock");
+            return self.record.failed.push(id);
+        };
+        for (to, from) in buffer.bytes_mut().iter_mut().zip(&image.bytes) {
+            *to = *from;
+        }
+        let loan = buffer.lend(0..bytes);
+        *place = Some(buffer);
+        let count = Sectors::whole_in(u64::try_from(bytes).unwrap_or(0));
+        let operation = Operation::Write { flush_before: true, durable: true };
+        let region = Region { disk, at, count };
+        self.send_record(WRITE | u64::from(id.0), operation, region, Memory::Contiguous(loan));
+    }
+
+    fn send_record(&mut self, tag: u64, operation: Operation, region: Region, memory: Memory) {
+        self.record.outstanding += 1;
+        let (regions, priority) = (Regions::One(region), Priority::Metadata);
+        self.actions.requests.push(Request { tag, operation, regions, memory, priority });
+    }
+
+    /// A flush or a superblock has ended.
+    pub(super) fn recorded_one(&mut self, notice: Notice) {
+        let id = MemberId(u16::try_from(notice.tag & 0xFFFF).unwrap_or(u16::MAX));
+        if let Memory::Contiguous(loan) = notice.memory
+            && let Some(place) = self.record.buffers.get_mut(usize::from(id.0))
+            && let Some(mut buffer) = place.take()
+        {
+            buffer.take_back(loan);
+        }
+        if !notice.errors.is_empty() || notice.fault.is_some() {
+            self.record.failed.push(id);
+        }
+        self.record.outstanding -= 1;
+        if self.record.outstanding > 0 {
+            return;
+        }
+        let failed = std::mem::take(&mut self.record.failed);
+        let was = self.record.state;
+        for id in failed {
+            self.fail(id);
+        }
+        match was {
+            State::Flushing => self.write_superblocks(),
+            State::Writing => self.update_done(),
+            State::Idle => debug_assert!(false, "a notice without an update"),
+        }
+    }
+
+    /// An update is on disk: those who waited for it go on.
+    fn update_done(&mut self) {
+        self.record.state = State::Idle;
+        let generation = self.record.generation;
+        self.tell_all(Control::Recorded(generation));
+        if !self.record.activity_changed {
+            self.activity_recorded();
+        }
+        self.walk_recorded();
+        self.go_on_recording();
+    }
+
+    fn member(&self, id: MemberId) -> &Member {
+        self.members.get(usize::from(id.0)).expect("numbers of members come from this array")
+    }
+}
