@@ -4,6 +4,7 @@
 //! when something is wrong; none of them asks a question, so all of them run without a terminal.
 
 mod build;
+mod campaign;
 mod oracle;
 mod packages;
 mod test;
@@ -30,6 +31,8 @@ enum Task {
     Oracle(oracle::Options),
     /// Make the files of oracle/fixtures again, with the real driver
     Bless(oracle::fixtures::Options),
+    /// Search for long, going on where proof/ledger.jsonl ends
+    Campaign(campaign::Options),
     /// Install what the tests need, and run all of them
     Test,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Test => test::run(&root),
         Task::Oracle(options) => oracle::run(&root, &options).map(drop),
+        Task::Campaign(options) => campaign::run(&root, &options),
         Task::Bless(options) => oracle::fixtures::run(&root, &options),
     };
     match outcome {

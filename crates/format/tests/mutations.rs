@@ -3,6 +3,8 @@
 //! `PARITAS_FUZZ_SECONDS` gives a time budget (otherwise 20 000 cases are run) and
 //! `PARITAS_FUZZ_SEED` another seed. A crash prints the seed, the case and the input.
 
+mod fixtures;
+
 use paritas_format::foreign;
 use paritas_format::fuzz::{BODIES, Entry, Random, run};
 use paritas_format::partition::mbr::{self, Mbr};
@@ -36,7 +38,8 @@ fn built() -> Vec<Entry> {
     named.into_iter().map(|(body, bytes)| Entry { body: Some(body.to_owned()), bytes }).collect()
 }
 
-/// The files of `tests/corpus`, named `BODY.NAME.bin`, and what is built.
+/// The files of `tests/corpus`, named `BODY.NAME.bin`, what the driver wrote in each state of the
+/// oracle's table, and what is built.
 fn corpus() -> Vec<Entry> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let mut paths: Vec<_> = std::fs::read_dir(&folder)
@@ -51,7 +54,12 @@ fn corpus() -> Vec<Entry> {
         assert!(is_known, "{name}: no body has this name");
         Entry { body, bytes: std::fs::read(path).expect("a readable file") }
     };
-    paths.iter().map(entry).chain(built()).collect()
+    let written = fixtures::blocks().into_iter().map(|block| {
+        let is_known = BODIES.iter().any(|(known, _)| block.body == *known);
+        assert!(is_known, "{}: no body has this name", block.name);
+        Entry { body: Some(block.body), bytes: block.bytes }
+    });
+    paths.iter().map(entry).chain(written).chain(built()).collect()
 }
 
 /// A number from the environment.

@@ -24,6 +24,7 @@ use clap::{Args, Subcommand};
 use combination::Combination;
 use made::Made;
 use reader::Verdict;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -57,6 +58,9 @@ pub(crate) struct Options {
     /// The program; the workspace's own is built when none is named
     #[arg(long)]
     program: Option<PathBuf>,
+    /// Only these places of the table
+    #[arg(skip)]
+    places: Option<Range<usize>>,
 }
 
 /// What else the driver is asked.
@@ -77,13 +81,27 @@ impl Options {
         Self { subset: true, program: Some(program), ..Self::default() }
     }
 
+    /// What a unit of a campaign runs: these places of the table.
+    pub(crate) fn part(program: PathBuf, places: Range<usize>) -> Self {
+        Self { places: Some(places), program: Some(program), ..Self::default() }
+    }
+
     fn chosen(&self) -> Vec<Combination> {
+        let all = table::all();
+        if let Some(places) = &self.places {
+            return all.get(places.clone()).map(<[_]>::to_vec).unwrap_or_default();
+        }
         let is_chosen = |one: &Combination| {
             (!self.subset || one.is_in_subset)
                 && self.only.as_ref().is_none_or(|only| one.key.contains(only.as_str()))
         };
-        table::all().into_iter().filter(is_chosen).collect()
+        all.into_iter().filter(is_chosen).collect()
     }
+}
+
+/// How many combinations the table has.
+pub(crate) fn table_length() -> usize {
+    table::all().len()
 }
 
 /// What a run came to.
@@ -94,8 +112,17 @@ pub(crate) struct Summary {
     pub(crate) failures: usize,
 }
 
-/// Runs what the options name and prints each failure and a summary.
+/// Runs what the options name; an error when a comparison failed.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<Summary> {
+    let summary = compare(root, options)?;
+    if summary.failures > 0 {
+        bail!("{} comparisons with the real driver failed", summary.failures);
+    }
+    Ok(summary)
+}
+
+/// Runs what the options name and prints each failure and a summary.
+pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
     if let Some(Other::Judge(options)) = &options.other {
         let comparisons = judge::run(root, options)?;
         return Ok(Summary { comparisons, ..Summary::default() });
@@ -123,9 +150,6 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Summary> {
         summary.failures,
         start.elapsed().as_secs_f64()
     );
-    if summary.failures > 0 {
-        bail!("{} comparisons with the real driver failed", summary.failures);
-    }
     Ok(summary)
 }
 
