@@ -20,7 +20,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let mut compared = 0;
     stage("arrays of the real driver", || {
         let program = build::program(root)?;
-        compared = oracle::run(root, &oracle::Options::subset(program))?.comparisons;
+        compared = oracle::run(root, &oracle::Options::subset(program.clone()))?.comparisons;
+        compared += oracle::create::run(root, &oracle::create::Options::subset(program))?;
         Ok(())
     })?;
     stage("members put to the real driver", || {

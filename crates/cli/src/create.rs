@@ -18,7 +18,7 @@ use paritas_manage::create::{
 };
 use paritas_manage::gather::open;
 use paritas_manage::restore;
-use paritas_manage::zero::zero_superblock as zero;
+use paritas_manage::zero::{ZeroError, zero_superblock as zero};
 use paritas_personality::parse_layout;
 use paritas_units::{Chunk, Level, Sector, Sectors, parse_size};
 use std::io::Read;
@@ -350,7 +350,7 @@ fn allowed(words: &[Overwrite]) -> Allowed {
     }
 }
 
-/// `paritas zero-superblock`: ends with 1 if a member had none.
+/// `paritas zero-superblock`: ends with 1 if a member could not be wiped.
 ///
 /// # Errors
 /// A member that does not open; those before it are wiped.
@@ -367,6 +367,8 @@ pub(crate) fn zero_superblock(words: &ZeroSuperblock) -> Result<ExitCode> {
         match zero(one) {
             Ok(zeroed) if words.json => println!("{}", serde_json::to_string(&zeroed)?),
             Ok(_) => {}
+            // Nothing was to be done, which is success for mdadm too.
+            Err(error @ ZeroError::NoMember(_)) => anstream::eprintln!("paritas: {error}"),
             Err(error) => {
                 anstream::eprintln!("paritas: {error}");
                 code = ExitCode::FAILURE;

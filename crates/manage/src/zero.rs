@@ -6,7 +6,6 @@
 use crate::gather::Found;
 use crate::restore::widen;
 use paritas_disk::Fault;
-use paritas_format::superblock::SUPERBLOCK_BYTES;
 use serde::Serialize;
 
 /// A member that forgot.
@@ -52,7 +51,7 @@ pub fn zero_superblock(found: &Found) -> Result<Zeroed, ZeroError> {
     }
     let disk = found.disk.as_ref();
     for superblock in &found.superblocks {
-        let zeroes = vec![0; SUPERBLOCK_BYTES];
+        let zeroes = vec![0; superblock.own_bytes()];
         let (at, bytes) =
             widen(disk, superblock.place().at, &zeroes).map_err(|fault| error("read", fault))?;
         disk.write(at, &bytes, true).map_err(|fault| error("written", fault))?;

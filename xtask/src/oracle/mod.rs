@@ -8,6 +8,7 @@ mod boot;
 mod combination;
 mod conditions;
 mod content;
+pub(crate) mod create;
 pub(crate) mod fixtures;
 mod judge;
 mod made;
@@ -37,6 +38,7 @@ const GUESTS: usize = 2;
 
 /// What to compare, and with which program.
 #[derive(Args, Default)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
     other: Option<Other>,
@@ -68,6 +70,8 @@ pub(crate) struct Options {
 enum Other {
     /// Which members it takes: the cells of oracle/judge/cells.tsv
     Judge(judge::Options),
+    /// The bytes of `paritas create` beside those of mdadm --create
+    Create(create::Options),
 }
 
 impl Options {
@@ -123,8 +127,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<Summary> {
 
 /// Runs what the options name and prints each failure and a summary.
 pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
-    if let Some(Other::Judge(options)) = &options.other {
-        let comparisons = judge::run(root, options)?;
+    if let Some(other) = &options.other {
+        let comparisons = match other {
+            Other::Judge(options) => judge::run(root, options)?,
+            Other::Create(options) => create::run(root, options)?,
+        };
         return Ok(Summary { comparisons, ..Summary::default() });
     }
     let chosen = options.chosen();

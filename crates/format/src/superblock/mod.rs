@@ -64,6 +64,19 @@ impl Superblock {
         }
     }
 
+    /// How many bytes of its 4 KiB belong to it, in whole sectors: all of them for 0.90; as many
+    /// as the table of roles needs for 1.x.
+    #[must_use]
+    pub fn own_bytes(&self) -> usize {
+        match self {
+            Self::V090(_) => SUPERBLOCK_BYTES,
+            Self::V1(sb) => {
+                let bytes = sb.covered_bytes().next_multiple_of(512);
+                usize::try_from(bytes).unwrap_or(SUPERBLOCK_BYTES).min(SUPERBLOCK_BYTES)
+            }
+        }
+    }
+
     /// Where it was found.
     #[must_use]
     pub const fn place(&self) -> Place {

@@ -282,15 +282,19 @@ fn geometry(
     assigned: &[Assigned<'_>],
 ) -> Result<Arc<dyn Geometry>, PlanError> {
     let level = options.level;
-    let offers =
-        |one: &Assigned<'_>| available(options.version, one.member.sectors, sizes.data_offset);
+    // What is usable in the end, which is more than was counted on where nothing is kept free.
+    let (version, offset, component) = (options.version, sizes.data_offset, sizes.component);
+    let usable = |one: &Assigned<'_>| {
+        let places = place::Plan::beside(version, one.member.sectors, offset, component, None);
+        places.map_or(Sectors::ZERO, |places| places.data_size)
+    };
     let shape = Shape {
         level,
         layout: options.layout_or_default(),
         chunk: options.chunk_or_default(),
         slots: options.slots,
         component: sizes.component,
-        data_sizes: assigned.iter().map(offers).collect(),
+        data_sizes: assigned.iter().map(usable).collect(),
         raid0_default: Raid0Default::Original,
     };
     let why = "it is not supported";

@@ -10,7 +10,6 @@ use super::refusal::CreateError;
 use crate::gather::Found;
 use crate::restore::widen;
 use paritas_disk::Fault;
-use paritas_format::superblock::SUPERBLOCK_BYTES;
 use paritas_units::Sector;
 
 /// Bytes and where they go.
@@ -40,14 +39,17 @@ pub fn write(plan: &Plan, found: &[&Found]) -> Result<(), CreateError> {
                     .map_err(|fault| CreateError::Unreadable { name: found.word.clone(), fault })
             };
             let own = planned.superblock.place().at;
-            let zeroes = vec![0; SUPERBLOCK_BYTES];
-            let old = found.superblocks.iter().map(|one| one.place().at).filter(|at| *at != own);
+            let old = found.superblocks.iter().filter(|one| one.place().at != own);
+            let zeroes: Vec<Piece> =
+                old.map(|one| (one.place().at, vec![0; one.own_bytes()])).collect();
             let bitmap = planned.bitmap.iter().map(|(at, bytes)| (*at, bytes.as_slice()));
-            let before = old.map(|at| (at, zeroes.as_slice())).chain(bitmap);
+            let before = zeroes.iter().map(|(at, bytes)| (*at, bytes.as_slice())).chain(bitmap);
+            let mut bytes = planned.superblock.encode();
+            bytes.truncate(planned.superblock.own_bytes());
             Ok(Work {
                 found,
                 before: before.map(widen).collect::<Result<_, _>>()?,
-                superblock: widen((own, &planned.superblock.encode()))?,
+                superblock: widen((own, &bytes))?,
             })
         })
         .collect::<Result<Vec<_>, CreateError>>()?;

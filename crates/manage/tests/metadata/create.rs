@@ -2,7 +2,7 @@
 //!
 //! Sizes, numbers and words are those that mdadm 4.2 showed for the same options.
 
-use crate::support::{Bytes, Made, image, raid1};
+use crate::support::{Bench, Bytes, Made, image, mdadm, raid1};
 use paritas_disk::{Access, Disk, Facts, Fault, FaultKind, OpenError, Opener};
 use paritas_format::build::SuperblockBuilder;
 use paritas_format::superblock::{ArrayName, Role, Superblock, Version};
@@ -108,6 +108,14 @@ fn u01_defaults_are_mdadms() {
     assert_eq!(first.name().expect("1.x").bytes(), b"host:7");
     assert_eq!((first.events(), first.resync_offset()), (0, Sector(0)));
     assert_eq!(first.faults(Some(Sectors(1 << 20))), vec![]);
+}
+
+#[test]
+fn linear_of_1_0_uses_all_before_the_superblock_and_its_log() {
+    let mut options = Options::new(Level::Linear, 2);
+    options.version = Version::V1_0;
+    let made = plan(&options, &identity(), &members(2, 81_920)).expect("a plan");
+    assert_eq!(made.array, Sectors(2 * 81_896));
 }
 
 #[test]
@@ -369,7 +377,11 @@ fn u33_every_superblock_goes_and_nothing_else() {
     let shelf = Shelf::new(&[("a", content.clone())]);
     let found = gather::search("a", Arc::clone(&shelf.0["a"]) as Arc<dyn Disk>);
     assert_eq!(zero_superblock(&found).expect("wiped").wiped, ["1.2"]);
-    content[4096..8192].fill(0);
+    let bench = Bench::new();
+    bench.put("a", &content);
+    assert_eq!(mdadm(bench.path(), &["--zero-superblock", "a"]).code, Some(0));
+    assert_eq!(shelf.contents(), [std::fs::read(bench.file("a")).expect("mdadm's image")]);
+    content[4096..4608].fill(0);
     assert_eq!(shelf.contents(), [content]);
     let again = gather::search("a", Arc::clone(&shelf.0["a"]) as Arc<dyn Disk>);
     assert_eq!(zero_superblock(&again), Err(ZeroError::NoMember("a".to_owned())));
