@@ -288,6 +288,27 @@ impl Plan {
         self.steps.push(Step::Solve { inputs, outputs, first, bytes });
     }
 
+    /// Appends a part, for a step that [`Plan::solve_since`] makes.
+    pub(crate) fn part(&mut self, part: Part) {
+        self.parts.push(part);
+    }
+
+    /// How many parts there are.
+    pub(crate) fn part_count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Appends a [`Step::Solve`] whose parts are those from number `first` on, of which those from
+    /// `split` on are outputs.
+    pub(crate) fn solve_since(&mut self, first: usize, split: usize, bytes: u32) {
+        let count = |from: usize, to: usize| {
+            u16::try_from(to - from).expect("plans are bounded by the geometry")
+        };
+        let (inputs, outputs) = (count(first, split), count(split, self.parts.len()));
+        let first = u32::try_from(first).expect("plans are bounded by the intent");
+        self.steps.push(Step::Solve { inputs, outputs, first, bytes });
+    }
+
     /// Appends a [`Step::Compare`] of `bytes` per block.
     pub fn compare(&mut self, parts: impl IntoIterator<Item = Part>, bytes: u32) {
         let (first, parts) = self.add_parts(parts);

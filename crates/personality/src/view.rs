@@ -59,12 +59,16 @@ impl SeatView<'_> {
     /// How many sectors from `at` on, at most `want`, can be read from this seat. Zero when the
     /// first one cannot.
     #[must_use]
+    #[inline]
     pub fn readable(&self, at: Sector, want: Sectors) -> Sectors {
         let trusted = match self.presence {
             Presence::Absent => return Sectors::ZERO,
             Presence::Recovering(below) => Sectors(below.0.saturating_sub(at.0)),
             Presence::InSync => want,
         };
+        if self.unreadable.is_empty() {
+            return want.min(trusted);
+        }
         let asked = at.range(want.min(trusted));
         let first_bad = self.unreadable.partition_point(|bad| bad.end() <= at);
         match self.unreadable.get(first_bad) {
@@ -98,18 +102,39 @@ impl SeatView<'_> {
 impl<'a> SlotView<'a> {
     /// Both seats, the original first.
     #[must_use]
-    pub const fn seats(&self) -> [(Seat, SeatView<'a>); 2] {
-        [(Seat::Original, self.original), (Seat::Replacement, self.replacement)]
+    #[inline]
+    pub const fn seats(&self) -> [(Seat, &SeatView<'a>); 2] {
+        [(Seat::Original, &self.original), (Seat::Replacement, &self.replacement)]
+    }
+
+    /// Whether the original can be read anywhere.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.original.presence == Presence::InSync && self.original.unreadable.is_empty()
+    }
+
+    /// Whether one of the seats takes writes.
+    #[inline]
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.original.presence != Presence::Absent || self.replacement.presence != Presence::Absent
+    }
+
+    /// Whether a member in sync keeps what is written.
+    #[inline]
+    pub(crate) fn keeps_writes(&self) -> bool {
+        self.original.presence == Presence::InSync || self.replacement.presence == Presence::InSync
     }
 
     /// The seat of this slot from which `at` can be read, and for how many sectors (at most
     /// `want`). The original first, then the replacement.
     #[must_use]
     pub fn readable(&self, at: Sector, want: Sectors) -> Option<(Seat, Sectors)> {
-        self.seats()
-            .into_iter()
-            .map(|(seat, view)| (seat, view.readable(at, want)))
-            .find(|(_, sectors)| !sectors.is_zero())
+        let original = self.original.readable(at, want);
+        if !original.is_zero() {
+            return Some((Seat::Original, original));
+        }
+        let replacement = self.replacement.readable(at, want);
+        (!replacement.is_zero()).then_some((Seat::Replacement, replacement))
     }
 
     /// How many sectors from `at` on, at most `want`, get the same answer from
@@ -128,7 +153,19 @@ impl<'a> SlotView<'a> {
 impl<'a> View<'a> {
     /// The view of `slot`; an absent one past the last.
     #[must_use]
-    pub fn slot(&self, slot: Slot) -> SlotView<'a> {
-        self.slots.get(slot.index()).copied().unwrap_or_default()
+    #[inline]
+    pub fn slot(&self, slot: Slot) -> &'a SlotView<'a> {
+        static ABSENT: SlotView<'static> = SlotView { original: NOBODY, replacement: NOBODY };
+        self.slots.get(slot.index()).unwrap_or(&ABSENT)
     }
 }
+
+/// An empty seat.
+const NOBODY: SeatView<'static> = SeatView {
+    presence: Presence::Absent,
+    write_mostly: false,
+    is_solid_state: false,
+    in_flight: 0,
+    head: Sector::ZERO,
+    unreadable: &[],
+};

@@ -44,7 +44,7 @@ struct Candidate<'a> {
     at: Sector,
     /// How many sectors can be read from there.
     good: Sectors,
-    seat: SeatView<'a>,
+    seat: &'a SeatView<'a>,
 }
 
 /// The plan of a read: as few steps as there are places.
@@ -89,11 +89,10 @@ fn seats<'a>(
     layout: &impl Copies,
     sector: Sector,
     view: &View<'a>,
-) -> impl Iterator<Item = (Target, Sector, SeatView<'a>)> {
-    let slots = view.slots;
+) -> impl Iterator<Item = (Target, Sector, &'a SeatView<'a>)> {
     (0..layout.copies()).flat_map(move |number| {
         let Spot { slot, at, .. } = layout.copy(sector, number);
-        let seats = slots.get(slot.index()).copied().unwrap_or_default().seats();
+        let seats = view.slot(slot).seats();
         seats.map(|(seat, view)| (Target { slot, seat }, at, view))
     })
 }

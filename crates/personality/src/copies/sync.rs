@@ -114,7 +114,7 @@ impl<'a, L: Copies> Work<'a, L> {
             seats(layout, start, view).fold(unit, |len, (_, at, seat)| seat.uniform(at, len))
         };
         let run = |sectors: SectorRange| {
-            let is_readable = |(_, at, seat): (Target, Sector, SeatView<'_>)| {
+            let is_readable = |(_, at, seat): (Target, Sector, &SeatView<'_>)| {
                 !seat.readable(at, Sectors(1)).is_zero()
             };
             let believed = seats(layout, sectors.start, view).position(is_readable);
@@ -129,7 +129,7 @@ impl<'a, L: Copies> Work<'a, L> {
     }
 
     /// The seat with a number, and where a run lies on it.
-    fn seat(&self, number: usize, run: &Run) -> (Target, Sector, SeatView<'a>) {
+    fn seat(&self, number: usize, run: &Run) -> (Target, Sector, &'a SeatView<'a>) {
         let copy = u16::try_from(number / 2).expect("seats are numbered by copies");
         let Spot { slot, at, .. } = self.layout.copy(run.sectors.start, copy);
         let (seat, view) = self.view.slot(slot).seats()[number % 2];
@@ -190,7 +190,7 @@ pub(crate) fn plan_recover(
     plan.fence();
     rebuild(layout, range, view, &mut |piece| {
         for (target, at, seat) in seats(layout, piece.sector, view) {
-            if wants(&seat, at) && range.contains(at) {
+            if wants(seat, at) && range.contains(at) {
                 plan.write(target, at, piece.len, piece.place);
             }
         }

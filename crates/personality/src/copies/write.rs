@@ -10,7 +10,7 @@
 use super::{Copies, runs, seats};
 use crate::plan::Place;
 use crate::{BufferId, Plan, Presence, SeatView, Target, Unservable, View};
-use paritas_units::{Sector, SectorRange, Sectors};
+use paritas_units::{Seat, Sector, SectorRange, Sectors};
 
 /// What the slots that hold a sector are to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +29,10 @@ pub(crate) fn plan_write(
     view: &View<'_>,
     plan: &mut Plan,
 ) -> Result<(), Unservable> {
-    check(layout, range, view)?;
     each_run(layout, reach, range, view, |target, at, len, done| {
         plan.write(target, at, len, Place::new(BufferId::HOST, done));
-    });
+    })
+    .inspect_err(|_| plan.clear())?;
     plan.finish();
     Ok(())
 }
@@ -46,53 +46,69 @@ pub(crate) fn plan_discard(
     view: &View<'_>,
     plan: &mut Plan,
 ) -> Result<(), Unservable> {
-    check(layout, range, view)?;
     each_run(layout, reach, range, view, |target, at, len, _| {
         plan.discard(target, at, len, zeroes);
-    });
+    })
+    .inspect_err(|_| plan.clear())?;
     plan.finish();
     Ok(())
 }
 
-/// Refuses if some run of `range` would not come to any member in sync.
-fn check(layout: &impl Copies, range: SectorRange, view: &View<'_>) -> Result<(), Unservable> {
-    for run in runs(layout, range, |_, want| want) {
-        if !seats(layout, run.start, view).any(|(.., seat)| seat.presence == Presence::InSync) {
-            let spots = (0..layout.copies()).map(|number| layout.copy(run.start, number).slot);
-            return Err(Unservable::Lost { range: run, missing: spots.collect() });
-        }
-    }
-    Ok(())
-}
-
 /// Calls `step` for each run on each member that takes it, with how much of the range lies before
-/// it. Member by member, so that steps can merge.
+/// it. Member by member, so that steps can merge. Refuses if some run comes to no member in sync.
 fn each_run(
     layout: &impl Copies,
     reach: Reach,
     range: SectorRange,
     view: &View<'_>,
     mut step: impl FnMut(Target, Sector, Sectors, Sectors),
-) {
-    let takes = |seat: &SeatView<'_>| match reach {
-        Reach::EveryCopy => seat.presence != Presence::Absent,
-        Reach::OnePath => seat.presence == Presence::InSync,
-    };
+) -> Result<(), Unservable> {
     for number in 0..layout.copies() {
-        let mut is_sent = false;
-        for replacement in [false, true] {
-            for run in runs(layout, range, |_, want| want) {
-                let spot = layout.copy(run.start, number);
-                let (seat, view) = view.slot(spot.slot).seats()[usize::from(replacement)];
-                if takes(&view) {
-                    let done = Sectors(run.start.0 - range.start.0);
-                    step(Target { slot: spot.slot, seat }, spot.at, run.len, done);
-                    is_sent = true;
-                }
+        let (mut is_sent, mut any_replacement) = (false, false);
+        for run in runs(layout, range, |_, want| want) {
+            let spot = layout.copy(run.start, number);
+            let seats = view.slot(spot.slot);
+            if number == 0 && seats.original.presence != Presence::InSync {
+                check(layout, run, view)?;
+            }
+            any_replacement |= seats.replacement.presence != Presence::Absent;
+            if reach.takes(&seats.original) {
+                let target = Target { slot: spot.slot, seat: Seat::Original };
+                step(target, spot.at, run.len, Sectors(run.start.0 - range.start.0));
+                is_sent = true;
+            }
+        }
+        let replaced = any_replacement.then(|| runs(layout, range, |_, want| want));
+        for run in replaced.into_iter().flatten() {
+            let spot = layout.copy(run.start, number);
+            if reach.takes(&view.slot(spot.slot).replacement) {
+                let target = Target { slot: spot.slot, seat: Seat::Replacement };
+                step(target, spot.at, run.len, Sectors(run.start.0 - range.start.0));
+                is_sent = true;
             }
         }
         if is_sent && reach == Reach::OnePath {
-            return;
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses if a run would not come to any member in sync.
+#[cold]
+fn check(layout: &impl Copies, run: SectorRange, view: &View<'_>) -> Result<(), Unservable> {
+    if seats(layout, run.start, view).any(|(.., seat)| seat.presence == Presence::InSync) {
+        return Ok(());
+    }
+    let slots = (0..layout.copies()).map(|number| layout.copy(run.start, number).slot);
+    Err(Unservable::Lost { range: run, missing: slots.collect() })
+}
+
+impl Reach {
+    fn takes(self, seat: &SeatView<'_>) -> bool {
+        match self {
+            Self::EveryCopy => seat.presence != Presence::Absent,
+            Self::OnePath => seat.presence == Presence::InSync,
         }
     }
 }

@@ -112,12 +112,12 @@ impl Arrangement {
         };
         let q = match self.q {
             PlaceOfQ::Nowhere => None,
-            PlaceOfQ::AfterP => Some((p + 1) % slots),
-            PlaceOfQ::BeforeP => Some((p + slots - 1) % slots),
+            PlaceOfQ::AfterP => Some(around(p + 1, slots)),
+            PlaceOfQ::BeforeP => Some(around(p + slots - 1, slots)),
             PlaceOfQ::LastSlot => Some(slots - 1),
         };
         let parities = if self.q == PlaceOfQ::AfterP { 2 } else { 1 };
-        let start = (self.data == DataOrder::Cyclic).then_some((p + parities) % ring);
+        let start = (self.data == DataOrder::Cyclic).then_some(around(p + parities, ring));
         Stripe { p, q, start, ring, slots, exponents: self.exponents }
     }
 }
@@ -126,7 +126,7 @@ impl Stripe {
     /// The slot of the row's data chunk `index`.
     pub(super) fn slot(&self, index: u16) -> u16 {
         if let Some(start) = self.start {
-            return (start + index) % self.ring;
+            return around(start + index, self.ring);
         }
         let (low, high) = match self.q {
             Some(q) => (self.p.min(q), self.p.max(q)),
@@ -145,7 +145,7 @@ impl Stripe {
             return Block::Q;
         }
         Block::Data(match self.start {
-            Some(start) => (slot + self.ring - start) % self.ring,
+            Some(start) => around(slot + self.ring - start, self.ring),
             None => slot - u16::from(self.p < slot) - u16::from(self.q.is_some_and(|q| q < slot)),
         })
     }
@@ -161,13 +161,18 @@ impl Stripe {
             (Block::Data(_), Some(q)) => match self.exponents {
                 Exponents::BySlot => slot,
                 Exponents::FromQ => {
-                    let steps = |to: u16| (to + self.slots - q - 1) % self.slots;
+                    let steps = |to: u16| around(to + self.slots - q - 1, self.slots);
                     steps(slot) - u16::from(steps(self.p) < steps(slot))
                 }
             },
         };
         Term::Data(u8::try_from(exponent).unwrap_or(u8::MAX))
     }
+}
+
+/// A place on a ring of `length`, which is gone round at most once.
+fn around(place: u16, length: u16) -> u16 {
+    if place < length { place } else { place - length }
 }
 
 const RAID4: Arrangement = one(PlaceOfP::Last, DataOrder::Ascending);

@@ -59,12 +59,19 @@ impl ParityLayout {
         u64::from(self.dimensions.chunk.0)
     }
 
+    /// A place in a row of data as chunk and line.
+    pub(super) fn split(&self, in_row: u64) -> (u16, u64) {
+        // The chunk is a power of two: no division.
+        let index = in_row >> self.dimensions.chunk.0.trailing_zeros();
+        let index = u16::try_from(index).expect("a row has fewer chunks than slots");
+        (index, in_row & (self.chunk() - 1))
+    }
+
     pub(super) fn spot(&self, sector: Sector) -> Spot {
         debug_assert!(sector.0 < self.dimensions.array.0, "the sector lies in the array");
         let row = sector.0 / self.dimensions.window.0;
         let in_row = sector.0 % self.dimensions.window.0;
-        let (index, offset) = (in_row / self.chunk(), in_row % self.chunk());
-        let index = u16::try_from(index).expect("a row has fewer chunks than slots");
+        let (index, offset) = self.split(in_row);
         Spot {
             slot: Slot(self.stripe(row).slot(index)),
             at: Sector(row * self.chunk() + offset),

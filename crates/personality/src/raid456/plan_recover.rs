@@ -101,7 +101,7 @@ impl<'a> Work<'a> {
     fn all_wanting(&self, slot: Slot, line: u64) -> impl Iterator<Item = Target> + use<> {
         let at = self.row.at(line);
         let wants = move |seat: &SeatView<'_>| matches!(seat.presence, Presence::Recovering(below) if at >= below);
-        let seats = self.view.slot(slot).seats().map(|(seat, view)| (seat, wants(&view)));
+        let seats = self.view.slot(slot).seats().map(|(seat, view)| (seat, wants(view)));
         seats.into_iter().filter(|seat| seat.1).map(move |(seat, _)| Target { slot, seat })
     }
 

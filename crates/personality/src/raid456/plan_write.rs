@@ -17,7 +17,7 @@ use super::scratch::Scratch;
 use super::solve::{missing_data, part};
 use super::spans::Spans;
 use crate::plan::bytes;
-use crate::{Plan, Presence, Unservable, View};
+use crate::{Part, Plan, Unservable, View};
 use paritas_units::{Sector, SectorRange, Sectors, Slot};
 
 /// Writes the plan of a write within one row of chunks.
@@ -54,11 +54,9 @@ pub(super) fn plan_write(
 
 /// Refuses a write of which less would be kept than data can be read from.
 fn check(layout: &ParityLayout, range: SectorRange, view: &View<'_>) -> Result<(), Unservable> {
-    let is_kept = |slot: &Slot| {
-        view.slot(*slot).seats().iter().any(|(_, seat)| seat.presence == Presence::InSync)
-    };
     let dimensions = &layout.dimensions;
-    let missing = || (0..dimensions.slots).map(Slot).filter(|slot| !is_kept(slot));
+    let missing =
+        || (0..dimensions.slots).map(Slot).filter(|slot| !view.slot(*slot).keeps_writes());
     if missing().count() > usize::from(dimensions.may_miss) {
         return Err(Unservable::Lost { range, missing: missing().collect() });
     }
@@ -140,48 +138,67 @@ impl<'a> Write<'a> {
     /// Reads what the ways need, slot by slot, so that steps can merge.
     fn read(&self, spans: &Spans<Span>, scratch: &mut Scratch, plan: &mut Plan) {
         let row = &self.request.row;
-        let mut read = |slot: Slot, reads: &dyn Fn(&Span) -> bool| {
-            for span in spans.iter().filter(|span| reads(span)) {
-                let place = scratch.claim(slot, span.piece.line, plan);
-                // What cannot be read is solved for, into the same place.
-                row.read(slot, &span.piece, self.view, place, plan);
-            }
+        let mut read = |slot: Slot, span: &Span| {
+            let place = scratch.claim(slot, span.piece.line, plan);
+            // What cannot be read is solved for, into the same place.
+            row.read(slot, &span.piece, self.view, place, plan);
         };
         for index in 0..row.layout.data {
-            read(row.data_slot(index), &|span| match span.way {
-                Way::DataOnly => false,
-                Way::ReadModifyWrite => self.request.wants(index, span.piece.line),
-                Way::ReconstructWrite => !self.request.wants(index, span.piece.line),
-                Way::SolveFirst => true,
-            });
+            for span in spans.iter() {
+                let is_read = match span.way {
+                    Way::DataOnly => false,
+                    Way::ReadModifyWrite => self.request.wants(index, span.piece.line),
+                    Way::ReconstructWrite => !self.request.wants(index, span.piece.line),
+                    Way::SolveFirst => true,
+                };
+                if is_read {
+                    read(row.data_slot(index), span);
+                }
+            }
         }
         let is_modified = |span: &Span| span.way == Way::ReadModifyWrite;
         let [p, q] = self.parities;
-        read(Slot(row.stripe.p), &|span| is_modified(span) && p.is_some() || span.by.p);
-        if let Some(slot) = row.stripe.q {
-            read(Slot(slot), &|span| is_modified(span) && q.is_some() || span.by.q);
+        for span in spans.iter().filter(|span| is_modified(span) && p.is_some() || span.by.p) {
+            read(Slot(row.stripe.p), span);
+        }
+        if let Some(slot) = row.stripe.q.map(Slot) {
+            for span in spans.iter().filter(|span| is_modified(span) && q.is_some() || span.by.q) {
+                read(slot, span);
+            }
         }
     }
 
     /// New parity, for every parity that somebody takes.
     fn solve_parity(&self, span: &Span, scratch: &mut Scratch, plan: &mut Plan) {
         let (row, line) = (&self.request.row, span.piece.line);
-        let outputs = [0, 1].map(|number| {
-            let slot = self.parities[usize::from(number)]?;
-            Some(part(row, slot.0, scratch.claim(self.request.row.fresh(number), line, plan)))
-        });
-        let scratch = &*scratch;
-        let new = |index: u16| part(row, row.stripe.slot(index), self.request.host(index, line));
-        let old = |slot: Slot| part(row, slot.0, scratch.place(slot, line));
         let is_modified = span.way == Way::ReadModifyWrite;
-        let data = (0..row.layout.data).flat_map(|index| {
-            let is_new = self.request.wants(index, line);
-            let before = (is_modified == is_new).then(|| old(row.data_slot(index)));
-            [before, is_new.then(|| new(index))].into_iter().flatten()
-        });
-        let parity = self.parities.into_iter().flatten().filter(|_| is_modified).map(old);
-        let outputs = outputs.into_iter().flatten();
-        plan.solve(data.chain(parity), outputs, bytes(Sectors(span.piece.len)));
+        let data = match self.request.chunks() {
+            // Nothing else takes part.
+            (first, last) if is_modified => first..last + 1,
+            _ => 0..row.layout.data,
+        };
+        let first = plan.part_count();
+        for index in data {
+            let (slot, is_new) = (row.data_slot(index), self.request.wants(index, line));
+            let term = row.stripe.term(slot.0);
+            if is_modified == is_new {
+                plan.part(Part { place: scratch.place(slot, line), term });
+            }
+            if is_new {
+                plan.part(Part { place: self.request.host(index, line), term });
+            }
+        }
+        for slot in self.parities.into_iter().flatten().filter(|_| is_modified) {
+            plan.part(part(row, slot.0, scratch.place(slot, line)));
+        }
+        let split = plan.part_count();
+        for (number, slot) in (0..).zip(self.parities) {
+            if let Some(slot) = slot {
+                let place = scratch.claim(row.fresh(number), line, plan);
+                plan.part(part(row, slot.0, place));
+            }
+        }
+        plan.solve_since(first, split, bytes(Sectors(span.piece.len)));
     }
 
     fn write_data(&self, plan: &mut Plan) {

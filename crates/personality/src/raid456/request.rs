@@ -10,9 +10,14 @@ use paritas_units::{Sector, SectorRange, Sectors};
 pub(super) struct Request<'a> {
     pub(super) row: Row<'a>,
     range: SectorRange,
-    /// The first wanted sector and the one after the last, counted from the beginning of the row.
+    /// The first wanted sector, counted from the beginning of the row.
     from: u64,
-    to: u64,
+    /// The first and the last wanted chunk.
+    first: u16,
+    last: u16,
+    /// The first wanted line of the first chunk, and the line after the last one of the last.
+    begin: u64,
+    end: u64,
 }
 
 impl<'a> Request<'a> {
@@ -20,23 +25,26 @@ impl<'a> Request<'a> {
     pub(super) fn new(layout: &'a ParityLayout, range: SectorRange) -> Self {
         let window = layout.dimensions.window.0;
         let (row, from) = (range.start.0 / window, range.start.0 % window);
-        debug_assert!(from + range.len.0 <= window, "the range lies in one window");
-        Self { row: Row::new(layout, row), range, from, to: from + range.len.0 }
+        let last_sector = from + range.len.0 - 1;
+        debug_assert!(last_sector < window, "the range lies in one window");
+        let (first, begin) = layout.split(from);
+        let (last, end) = layout.split(last_sector);
+        Self { row: Row::new(layout, row), range, from, first, last, begin, end: end + 1 }
     }
 
     /// The wanted data chunks: the first and the last.
     pub(super) fn chunks(&self) -> (u16, u16) {
-        let chunk = |offset: u64| {
-            u16::try_from(offset / self.chunk()).expect("a row has fewer chunks than slots")
-        };
-        (chunk(self.from), chunk(self.to - 1))
+        (self.first, self.last)
     }
 
     /// The wanted lines of data chunk `index`: from, to.
     pub(super) fn lines(&self, index: u16) -> (u64, u64) {
-        let start = u64::from(index) * self.chunk();
-        let end = start + self.chunk();
-        (self.from.clamp(start, end) - start, self.to.clamp(start, end) - start)
+        if index < self.first || index > self.last {
+            return (0, 0);
+        }
+        let from = if index == self.first { self.begin } else { 0 };
+        let to = if index == self.last { self.end } else { self.chunk() };
+        (from, to)
     }
 
     /// Whether `line` of data chunk `index` is wanted.
@@ -59,8 +67,7 @@ impl<'a> Request<'a> {
 
     /// The wanted lines, cut where the set of wanted chunks changes.
     pub(super) fn segments(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
-        let (first, last) = self.chunks();
-        let (begin, end) = (self.lines(first).0, self.lines(last).1);
+        let Self { first, last, begin, end, .. } = *self;
         let chunk = self.chunk();
         let pieces = if first == last {
             [(begin, end), (0, 0), (0, 0)]
@@ -77,8 +84,7 @@ impl<'a> Request<'a> {
     /// The line from which on only the first wanted chunk is, if the wanted lines of two chunks
     /// leave others between them.
     pub(super) fn split(&self) -> u64 {
-        let (first, last) = self.chunks();
-        let (begin, end) = (self.lines(first).0, self.lines(last).1);
+        let Self { first, last, begin, end, .. } = *self;
         if last - first == 1 && end < begin { begin } else { u64::MAX }
     }
 

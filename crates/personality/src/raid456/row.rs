@@ -67,21 +67,26 @@ impl<'a> Row<'a> {
     pub(super) fn piece(&self, line: u64, want: u64, view: &View<'_>) -> Piece {
         let at = self.at(line);
         let mut len = Sectors(want);
-        let mut piece = Piece { line, ..Piece::default() };
+        let (has_p, has_q) = (true, self.stripe.q.is_some());
+        let mut piece = Piece { line, has_p, has_q, ..Piece::default() };
         for slot in self.slots() {
             let seats = view.slot(slot);
+            if seats.is_whole() {
+                continue;
+            }
             len = seats.uniform(at, len);
-            let is_readable = seats.readable(at, Sectors(1)).is_some();
+            if seats.readable(at, Sectors(1)).is_some() {
+                continue;
+            }
             match self.stripe.block(slot.0) {
-                Block::P => piece.has_p = is_readable,
-                Block::Q => piece.has_q = is_readable,
-                Block::Data(index) if !is_readable => {
+                Block::P => piece.has_p = false,
+                Block::Q => piece.has_q = false,
+                Block::Data(index) => {
                     if let Some(place) = piece.first_lost.get_mut(usize::from(piece.lost)) {
                         *place = index;
                     }
                     piece.lost += 1;
                 }
-                Block::Data(_) => {}
             }
         }
         piece.len = len.0;
@@ -122,7 +127,7 @@ impl<'a> Row<'a> {
 
     /// Whether somebody on `slot` takes writes.
     pub(super) fn takes_writes(&self, slot: u16, view: &View<'_>) -> bool {
-        self.targets(Slot(slot), view).next().is_some()
+        view.slot(Slot(slot)).takes_writes()
     }
 
     /// The lines of `piece`, as component sectors, cannot be served.
