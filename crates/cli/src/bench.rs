@@ -1,6 +1,7 @@
 //! `paritas bench`.
 
 use crate::args::BenchParity;
+use crate::metadata::say;
 use anyhow::{Context, Result};
 use paritas_parity::Kernel;
 use paritas_parity::bench::{BenchResult, Operation, bench};
@@ -40,16 +41,17 @@ pub(crate) fn parity(words: &BenchParity) -> Result<()> {
             let result = bench(operation, words.data, block, seconds, kernel, &thread_time)?;
             figures.push(figure(&result));
             if !words.json {
-                print_row(&result);
+                print_row(&result)?;
             }
         }
     }
     match (words.json, figures.as_slice()) {
-        (true, [one]) if words.op.is_some() => println!("{}", serde_json::to_string(one)?),
-        (true, all) => println!("{}", serde_json::to_string(all)?),
-        (false, _) => {}
+        (true, [one]) if words.op.is_some() => {
+            say(&format_args!("{}\n", serde_json::to_string(one)?))
+        }
+        (true, all) => say(&format_args!("{}\n", serde_json::to_string(all)?)),
+        (false, _) => Ok(()),
     }
-    Ok(())
 }
 
 fn figure(result: &BenchResult) -> Figure {
@@ -62,15 +64,15 @@ fn figure(result: &BenchResult) -> Figure {
     }
 }
 
-fn print_row(result: &BenchResult) {
-    println!(
-        "{:<9} {} x {} bytes  {:<9} {:8.2} GB/s of data",
+fn print_row(result: &BenchResult) -> Result<()> {
+    say(&format_args!(
+        "{:<9} {} x {} bytes  {:<9} {:8.2} GB/s of data\n",
         result.operation.name(),
         result.data,
         result.block,
         result.kernel,
         result.gb_per_s
-    );
+    ))
 }
 
 /// Processor time of this thread.

@@ -7,6 +7,7 @@
 
 use crate::args::{Create, Overwrite, Policy, ZeroSuperblock};
 use crate::examine::host_name;
+use crate::metadata::say;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
 use paritas::opener;
@@ -77,8 +78,7 @@ fn check_absent(members: &[String]) -> Result<()> {
 
 fn print(words: &Create, created: &Created) -> Result<()> {
     if words.json {
-        println!("{}", serde_json::to_string(created)?);
-        return Ok(());
+        return say(&format_args!("{}\n", serde_json::to_string(created)?));
     }
     if words.quiet {
         return Ok(());
@@ -87,16 +87,15 @@ fn print(words: &Create, created: &Created) -> Result<()> {
         anstream::eprintln!("paritas: Defaulting to version 1.2 metadata");
     }
     created.notes.iter().for_each(|note| anstream::eprintln!("paritas: {note}"));
-    println!("paritas: array {} created: {created}", words.array);
+    say(&format_args!("paritas: array {} created: {created}\n", words.array))?;
     for one in &created.members {
         match one.slot {
-            Some(slot) => println!("  {}: slot {slot}", one.member),
-            None => println!("  {}: spare, number {}", one.member, one.number),
+            Some(slot) => say(&format_args!("  {}: slot {slot}\n", one.member))?,
+            None => say(&format_args!("  {}: spare, number {}\n", one.member, one.number))?,
         }
     }
     let members: Vec<&str> = created.members.iter().map(|one| one.member.as_str()).collect();
-    println!("it is not started; next: paritas look {}", members.join(" "));
-    Ok(())
+    say(&format_args!("it is not started; next: paritas look {}\n", members.join(" ")))
 }
 
 fn request(words: &Create, matches: Option<&ArgMatches>) -> Result<Request> {
@@ -365,7 +364,9 @@ pub(crate) fn zero_superblock(words: &ZeroSuperblock) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for one in &found {
         match zero(one) {
-            Ok(zeroed) if words.json => println!("{}", serde_json::to_string(&zeroed)?),
+            Ok(zeroed) if words.json => {
+                say(&format_args!("{}\n", serde_json::to_string(&zeroed)?))?;
+            }
             Ok(_) => {}
             // Nothing was to be done, which is success for mdadm too.
             Err(error @ ZeroError::NoMember(_)) => anstream::eprintln!("paritas: {error}"),

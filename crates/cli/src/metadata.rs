@@ -22,7 +22,7 @@ use std::process::ExitCode;
 const NO_DIRECTORY: u8 = 16;
 
 /// Prints; whoever read our output may be gone, and that is no reason to panic.
-fn say(text: &dyn Display) -> Result<()> {
+pub(crate) fn say(text: &dyn Display) -> Result<()> {
     Ok(write!(std::io::stdout().lock(), "{text}")?)
 }
 
