@@ -74,6 +74,15 @@ pub(crate) enum Verb {
     /// something else is refused.
     #[command(after_help = "Example:\n  paritas restore /srv/metadata disk1.img disk2.img")]
     Restore(Restore),
+    /// Start an array from its members and serve it over NBD, in the foreground.
+    ///
+    /// Members are opened for this process alone. Superblocks are kept as Linux keeps them; a resync or
+    /// recovery that is owed goes on. Arrays with a bitmap, a journal, a partial parity log or known
+    /// bad blocks are refused, and so is a dirty array with parity that misses members.
+    #[command(
+        after_help = "Example:\n  paritas assemble md0 disk*.img --foreground --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
+    )]
+    Assemble(Assemble),
     /// Serve the content of an array over NBD, in the foreground.
     ///
     /// With --readonly and members: no service is needed, and nothing is written.
@@ -366,6 +375,31 @@ pub(crate) struct Serve {
     /// Members, then nbd+unix:///NAME?socket=PATH or nbd://ADDRESS[:PORT]/NAME.
     #[arg(required = true, num_args = 2.., value_names = ["MEMBER", "URI"])]
     pub(crate) words: Vec<String>,
+    /// Refuse writes and open members read-only.
+    #[arg(short = 'o', long)]
+    pub(crate) readonly: bool,
+    /// Threads (shards) that serve; 0 for one per processor.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) threads: u16,
+    #[command(flatten)]
+    pub(crate) choices: ReadChoices,
+}
+
+/// Arguments of `assemble`.
+#[derive(Debug, Args)]
+pub(crate) struct Assemble {
+    /// The array's name here: md0, or /dev/md/NAME.
+    #[arg(value_name = "ARRAY")]
+    pub(crate) array: String,
+    /// Its members.
+    #[arg(required = true, value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// Host the array in this process, until SIGINT or SIGTERM.
+    #[arg(long)]
+    pub(crate) foreground: bool,
+    /// Serve at nbd+unix:///NAME?socket=PATH or nbd://ADDRESS[:PORT]/NAME; may be given again.
+    #[arg(long, value_name = "URI")]
+    pub(crate) serve: Vec<String>,
     /// Refuse writes and open members read-only.
     #[arg(short = 'o', long)]
     pub(crate) readonly: bool,

@@ -64,6 +64,7 @@ fn run(verb: Option<Verb>, matches: Option<&ArgMatches>) -> anyhow::Result<ExitC
         Some(Verb::Dump(words)) => metadata::dump(&words),
         Some(Verb::Restore(words)) => Ok(metadata::restore(&words)),
         Some(Verb::Quickstart(words)) => quickstart::quickstart(&words).map(done),
+        Some(Verb::Assemble(words)) => serve::assemble(&words).map(done),
         Some(Verb::Serve(words)) => serve::serve(&words).map(done),
         Some(Verb::Bench(Bench::Parity(words))) => bench::parity(&words).map(done),
         Some(Verb::Completions(words)) => {

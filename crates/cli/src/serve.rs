@@ -1,11 +1,13 @@
-//! `paritas serve --readonly`: an array over NBD, in the foreground.
+//! `paritas serve --readonly` and `paritas assemble --foreground`: an array over NBD, hosted in this
+//! process.
 
 use crate::args;
-use crate::members::read_array;
+use crate::members::{read_array, writable_array};
 use anyhow::{Context, Result, bail};
 use paritas_door_nbd::{Address, AllocationMap, Extent, NbdSession, NbdUri, Settings};
 use paritas_engine::{Config, Export, HoleMap};
 use paritas_host::StopSignals;
+use paritas_manage::reading::Readable;
 use paritas_runtime::{Hosted, Limits, Listen};
 use paritas_units::SectorRange;
 use std::sync::Arc;
@@ -29,38 +31,92 @@ pub(crate) fn serve(words: &args::Serve) -> Result<()> {
     let uri = NbdUri::parse(uri)?;
     if !words.readonly {
         bail!(
-            "serving for writing is not there yet\n\
-             next: give --readonly; nothing is then written to the members"
+            "serving a running array is not there yet\n\
+             next: give --readonly, or paritas assemble --foreground --serve {}",
+            words.words.last().map_or("", String::as_str)
         );
     }
-    let listen = listen_at(&uri)?;
+    let listen = vec![(uri.name.clone(), listen_at(&uri)?)];
     let array = read_array(members, words.choices)?;
+    host(array, listen, words.threads, || {
+        let uri = words.words.last().map_or("", String::as_str);
+        anstream::eprintln!("serving at {uri}; stop with Ctrl-C");
+    })
+}
+
+/// `paritas assemble`: starts an array in this process.
+///
+/// # Errors
+/// The array cannot be assembled, or nobody could connect; nothing was written then.
+pub(crate) fn assemble(words: &args::Assemble) -> Result<()> {
+    if !words.foreground {
+        bail!(
+            "there is no service yet that could keep {} running\n\
+             next: give --foreground, and --serve URI for clients",
+            words.array
+        );
+    }
+    let uris = words.serve.iter().map(|uri| NbdUri::parse(uri)).collect::<Result<Vec<_>, _>>()?;
+    let listen = uris
+        .iter()
+        .map(|uri| Ok((uri.name.clone(), listen_at(uri)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let array = match words.readonly {
+        true => read_array(&words.members, words.choices)?,
+        false => writable_array(&words.members, words.choices)?,
+    };
+    let slots = array.assembly.geometry.dimensions().slots;
+    let (members, spares) = (array.assembly.members.len(), array.assembly.spares.len());
+    host(array, listen, words.threads, || {
+        let of =
+            if members < usize::from(slots) { format!(" (out of {slots})") } else { String::new() };
+        let and = if spares > 0 { format!(" and {spares} spare") } else { String::new() };
+        let s = if members == 1 { "" } else { "s" };
+        anstream::eprintln!(
+            "paritas: {} has been started with {members} drive{s}{of}{and}.",
+            words.array
+        );
+        words.serve.iter().for_each(|uri| anstream::eprintln!("serving at {uri}"));
+        anstream::eprintln!("stop with Ctrl-C");
+    })
+}
+
+/// Hosts an array and serves it at each of `listen` until SIGINT or SIGTERM; `started` is called
+/// when clients may come.
+fn host(
+    array: Readable,
+    listen: Vec<(String, Listen)>,
+    threads: u16,
+    started: impl FnOnce(),
+) -> Result<()> {
     let signals = StopSignals::claim().context("cannot wait for signals")?;
-    let exports: Arc<[Export]> = Arc::new([Export {
-        name: uri.name.clone(),
-        description: array.assembly.name.clone(),
-        sectors: array.assembly.geometry.dimensions().array,
-        is_read_only: true,
-        preferred_block: 4096,
-    }]);
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let shards = match words.threads {
+    let shards = match threads {
         0 => u16::try_from(processors()).unwrap_or(u16::MAX),
         threads => threads,
     };
     let config = Config { shards, ..Config::default() };
-    let holes = HoleMap::new(&array.assembly, &array.disks);
+    let is_read_only = array.assembly.is_read_only;
+    // What is a hole may be written a moment later.
+    let holes = is_read_only.then(|| HoleMap::new(&array.assembly, &array.disks)).flatten();
     let allocation = holes.map(|map| Arc::new(Holes(map)) as Arc<dyn AllocationMap>);
     let hosted = Hosted::start(&array.assembly, array.disks, &config)?;
-    let serving = hosted.serve(&listen, Limits::default(), move |peer| {
-        let settings = Settings { may_list: peer.is_local, allocation: allocation.clone() };
-        Box::new(NbdSession::new(Arc::clone(&exports), settings))
-    })?;
-    anstream::eprintln!(
-        "serving {} at {}; stop with Ctrl-C",
-        array.assembly.name,
-        words.words.last().map_or("", String::as_str)
-    );
+    let mut serving = Vec::new();
+    for (name, listen) in listen {
+        let exports: Arc<[Export]> = Arc::new([Export {
+            name,
+            description: array.assembly.name.clone(),
+            sectors: array.assembly.geometry.dimensions().array,
+            is_read_only,
+            preferred_block: 4096,
+        }]);
+        let allocation = allocation.clone();
+        serving.push(hosted.serve(&listen, Limits::default(), move |peer| {
+            let settings = Settings { may_list: peer.is_local, allocation: allocation.clone() };
+            Box::new(NbdSession::new(Arc::clone(&exports), settings))
+        })?);
+    }
+    started();
     signals.wait().context("cannot wait for signals")?;
     drop(serving);
     hosted.stop();

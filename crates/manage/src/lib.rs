@@ -20,4 +20,5 @@ pub mod look;
 pub mod query;
 pub mod reading;
 pub mod restore;
+pub mod writing;
 pub mod zero;

@@ -10,7 +10,7 @@ use paritas_disk::{Disk, OpenError, Opener};
 use paritas_engine::Assembly;
 use paritas_engine::judge_members::{
     BitmapFacts, Candidate, Concern, JournalFacts, Judgement, ReadChoices, RefusedAssembly,
-    assemble_for_reading, judge_members,
+    Verdict, assemble_for_reading, judge_members,
 };
 use paritas_format::journal::{MetaBlock, Seed};
 use paritas_format::ppl;
@@ -91,11 +91,23 @@ pub fn open_for_reading(
     choices: ReadChoices,
 ) -> Result<Readable, ReadError> {
     let found = gather(opener, words)?;
+    assemble(&found, words.len(), choices).map(|(readable, _)| readable)
+}
+
+/// The verdict on each member of the array, by number of what was found.
+pub(crate) type Verdicts = Vec<(usize, Verdict)>;
+
+/// Judges what was found and assembles the one array that it belongs to.
+pub(crate) fn assemble(
+    found: &[Found],
+    count: usize,
+    choices: ReadChoices,
+) -> Result<(Readable, Verdicts), ReadError> {
     let candidates: Vec<Candidate> = found.iter().map(candidate).collect();
     let judgement = judge_members(&candidates);
     let name = |index: &usize| candidates.get(*index).map_or("", |c| c.name.as_str()).to_owned();
     let array = match judgement.arrays.as_slice() {
-        [] => return Err(ReadError::NoMembers { count: words.len() }),
+        [] => return Err(ReadError::NoMembers { count }),
         [array] => array,
         _ => return Err(mixed(&judgement, &candidates)),
     };
@@ -113,13 +125,14 @@ pub fn open_for_reading(
     let left_out = array.members.iter().filter(|(index, _)| !from.candidates.contains(index));
     let left_out = left_out.map(|(index, verdict)| format!("{}: {verdict}", name(index))).collect();
     let disk = |index: &usize| found.get(*index).map(|f| Arc::clone(&f.disk));
-    Ok(Readable {
+    let readable = Readable {
         disks: from.candidates.iter().filter_map(disk).collect(),
         all: found.iter().map(|f| Arc::clone(&f.disk)).collect(),
         assembly: from.assembly,
         concerns: array.concerns.clone(),
         left_out,
-    })
+    };
+    Ok((readable, array.members.clone()))
 }
 
 const fn next_step(refused: &RefusedAssembly) -> &'static str {

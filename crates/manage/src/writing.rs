@@ -1,0 +1,139 @@
+//! From words to an array that is read and written: open exclusively, judge, assemble, refuse.
+//!
+//! The one thing to understand: whatever on the members belongs to a mechanism that is not carried
+//! out here (bitmap, bad blocks, journal, partial parity log, reshape) would be made wrong by
+//! writing past it. So an array that has any of it is refused for writing, with the name of it;
+//! reading it stays possible.
+//!
+//! Deliberately absent: hosting the array, and forcing (a dirty, degraded array with parity).
+
+use crate::gather::{Found, open};
+use crate::reading::{ReadError, Readable, assemble};
+use paritas_disk::{Access, Opener};
+use paritas_engine::judge_members::{Concern, ReadChoices, Verdict};
+use paritas_engine::{MemberState, SpareStart};
+use paritas_format::Superblock;
+use paritas_format::superblock::FeatureMap;
+use paritas_units::{Descriptor, Level, Seat, Sectors};
+use std::sync::Arc;
+
+/// Why an array is not assembled for writing.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It cannot even be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Something on a member that writing would make wrong.
+    #[error(
+        "{member} has {what}, and writing past it would make it wrong\n\
+         next: read the array with paritas copy or paritas serve --readonly; nothing was written"
+    )]
+    Unkept {
+        /// The member.
+        member: String,
+        /// What it has.
+        what: &'static str,
+    },
+    /// Parity may be wrong where data would be computed from it.
+    #[error(
+        "the array is dirty and degraded: what is computed for the missing members may be wrong\n\
+         next: give the missing members, or read with paritas copy; nothing was written"
+    )]
+    DirtyDegraded,
+    /// A level that is read only.
+    #[error("{level} arrays are only read\nnext: paritas serve --readonly; nothing was written")]
+    Level {
+        /// The level.
+        level: Level,
+    },
+}
+
+/// Opens `words` for writing, judges them and assembles the one array that they belong to. Nothing
+/// is written yet.
+///
+/// # Errors
+/// [`WriteError`] says what, why and what next; nothing was written.
+pub fn open_for_writing(
+    opener: &dyn Opener,
+    words: &[String],
+    choices: ReadChoices,
+) -> Result<Readable, WriteError> {
+    let found = words
+        .iter()
+        .map(|word| open(opener, word, Access::Write))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(ReadError::from)?;
+    let (mut array, judged) = assemble(&found, words.len(), choices)?;
+    let level = array.assembly.geometry.dimensions().level;
+    if matches!(level, Level::Multipath | Level::Faulty) {
+        return Err(WriteError::Level { level });
+    }
+    if array.concerns.iter().any(|concern| matches!(concern, Concern::DirtyDegraded { .. })) {
+        return Err(WriteError::DirtyDegraded);
+    }
+    for member in &array.assembly.members {
+        let unkept = member.superblock.as_ref().and_then(unkept);
+        let replacement = (member.seat == Seat::Replacement).then_some("a replacement half built");
+        if let Some(what) = unkept.or(replacement) {
+            return Err(WriteError::Unkept { member: member.name.clone(), what });
+        }
+        debug_assert_ne!(
+            MemberState::of(member),
+            MemberState::Faulty,
+            "a failed member is left out"
+        );
+    }
+    let used = array.assembly.geometry.dimensions().used.iter().copied().max();
+    for (index, verdict) in &judged {
+        let Some(one) = found.get(*index).filter(|_| *verdict == Verdict::Spare) else { continue };
+        if let Some(spare) = spare(one, used.unwrap_or_default()) {
+            array.disks.push(Arc::clone(&one.disk));
+            array.left_out.retain(|line| !line.starts_with(&format!("{}: ", spare.name)));
+            array.assembly.spares.push(spare);
+        }
+    }
+    array.assembly.is_read_only = false;
+    Ok(array)
+}
+
+/// What a superblock speaks of that is not carried out.
+fn unkept(superblock: &Superblock) -> Option<&'static str> {
+    let features = superblock.feature_map();
+    let has = |feature| features.intersects(feature);
+    if !superblock.why_read_only().is_empty() {
+        return Some("a feature that is newer than this program");
+    }
+    if superblock.bitmap_area().is_some() {
+        return Some("a write-intent bitmap");
+    }
+    if superblock.has_bad_blocks() {
+        return Some("entries in its bad-block log");
+    }
+    if has(FeatureMap::JOURNAL) {
+        return Some("a journal");
+    }
+    if features.has_ppl() {
+        return Some("a partial parity log");
+    }
+    if has(FeatureMap::CLUSTERED) {
+        return Some("a share in a cluster");
+    }
+    superblock.reshape().map(|_| "a reshape under way")
+}
+
+/// A spare that is large enough.
+fn spare(found: &Found, used: Sectors) -> Option<SpareStart> {
+    let superblock = found.superblock()?.clone();
+    let data_offset = superblock.data_offset();
+    let end = data_offset.checked_add(used)?;
+    let room = superblock.data_size();
+    if end.0 > found.disk.facts().sectors.0 || room < used {
+        return None;
+    }
+    Some(SpareStart {
+        name: found.disk.facts().name.clone(),
+        descriptor: superblock.descriptor().unwrap_or(Descriptor(u16::MAX)),
+        data_offset,
+        superblock: Some(superblock),
+    })
+}
