@@ -58,14 +58,19 @@ condition_dirty() {
     fill 0 && snapshot && stop && restore_snapshot
 }
 
-# Made without --assume-clean; the first resync came only as far as $reach sectors. The driver is
-# told to wait for the first write, so that the resync meets the limit from its start.
+# Made without --assume-clean; the first resync came only as far as $reach sectors. A limit can only be
+# lowered while nothing runs, so the resync is slow at first, is frozen, and then goes on to the limit.
 condition_resyncing() {
-    echo 1 >/sys/module/md_mod/parameters/start_ro
-    create
+    local limits=/proc/sys/dev/raid
+    echo 1 >$limits/speed_limit_min
+    echo 1 >$limits/speed_limit_max
+    create && echo frozen >$attributes/sync_action
     local code=$?
-    echo 0 >/sys/module/md_mod/parameters/start_ro
-    [ "$code" = 0 ] && echo "$reach" >$attributes/sync_max && fill 0 && await_reach && stop
+    echo 200000 >$limits/speed_limit_max
+    echo 1000 >$limits/speed_limit_min
+    [ "$code" = 0 ] || return 1
+    echo "$reach" >$attributes/sync_max && echo idle >$attributes/sync_action && fill 0 && await_reach &&
+        stop
 }
 
 # A failed member is being rebuilt on the image that the plan names as newcomer.

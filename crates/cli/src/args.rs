@@ -82,7 +82,7 @@ pub(crate) enum Verb {
     #[command(
         after_help = "Example:\n  paritas assemble md0 disk*.img --foreground --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
     )]
-    Assemble(Assemble),
+    Assemble(Box<Assemble>),
     /// Serve the content of an array over NBD, in the foreground.
     ///
     /// With --readonly and members: no service is needed, and nothing is written.
