@@ -61,7 +61,7 @@ pub(crate) enum Verb {
     #[command(
         after_help = "Example:\n  paritas create md0 -l raid5 -n 3 --member-size 1G disk1.img disk2.img disk3.img\n  paritas create photos --level=1 --raid-devices=2 /dev/sdb missing"
     )]
-    Create(Create),
+    Create(Box<Create>),
     /// Wipe the superblocks of members, as mdadm --zero-superblock does.
     #[command(after_help = "Example:\n  paritas zero-superblock disk1.img")]
     ZeroSuperblock(ZeroSuperblock),

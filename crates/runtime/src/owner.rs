@@ -131,9 +131,8 @@ impl Owner {
         deadline
     }
 
-    /// Hands out what the array wants; says whether it wanted nothing and nothing is under way.
+    /// Hands out what the array wants; says whether no request to a member is under way now.
     fn perform(&mut self) -> bool {
-        let wants_nothing = self.actions.requests.is_empty() && self.actions.controls.is_empty();
         for request in self.actions.requests.drain(..) {
             let started = self.members.start(self.client, request);
             started.expect("the array keeps to the rules of region requests");
@@ -151,7 +150,7 @@ impl Owner {
                 }
             }
         }
-        wants_nothing && self.members.outstanding() == 0
+        self.members.outstanding() == 0
     }
 
     fn clock(&self) -> Clock {
