@@ -219,6 +219,11 @@ impl Driver for Workers {
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.shared.event.as_fd())
     }
+
+    /// What ended where it was submitted signals nothing.
+    fn may_sleep(&self) -> bool {
+        self.ended.is_empty()
+    }
 }
 
 impl Drop for Workers {

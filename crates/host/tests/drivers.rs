@@ -372,7 +372,7 @@ fn waiting_elsewhere(name: &str) {
 /// What ended before the descriptor was first asked for, and what one poll left, wakes nobody: the
 /// driver says that its thread may not sleep. Both where a read passes the cache and where not.
 fn nothing_is_slept_over(name: &str) {
-    for parent in [None, Some(env!("CARGO_TARGET_TMPDIR"))] {
+    for parent in [None, Some("/dev/shm"), Some(env!("CARGO_TARGET_TMPDIR"))] {
         let pool = Pool::new(32 << 20);
         let Some(mut driver) = driver(name, &pool) else { return };
         let image = Image::new(parent, &pattern(1 << 20, 6));
