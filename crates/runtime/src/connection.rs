@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     pub(crate) origin: u64,
     /// Whether there may be something to receive.
     pub(crate) is_readable: bool,
+    /// Whether the last receive brought something: the next one is then likely to as well.
+    is_busy: bool,
     /// Whether the pool had no buffer for its next request.
     pub(crate) is_starved: bool,
     stream: OwnedFd,
@@ -64,6 +66,7 @@ impl Connection {
         Self {
             origin,
             is_readable: true,
+            is_busy: false,
             is_starved: false,
             stream,
             session,
@@ -81,6 +84,7 @@ impl Connection {
     /// One receive; says whether anything came.
     pub(crate) fn receive(&mut self) -> bool {
         self.is_readable = false;
+        self.is_busy = false;
         let [first, second] = self.session.space();
         let room = first.len() + second.len();
         if room == 0 {
@@ -90,6 +94,7 @@ impl Connection {
         match rustix::io::readv(&self.stream, &mut slices) {
             Ok(bytes) => {
                 self.has_ended = bytes == 0;
+                self.is_busy = bytes > 0;
                 self.session.received(bytes);
                 // A full receive means that there is probably more.
                 self.is_readable = bytes == room;
@@ -203,6 +208,12 @@ impl Connection {
     pub(crate) fn has_more(&self, can_ask: bool) -> bool {
         let can_send = self.may_send && !self.is_send_blocked;
         self.failure.is_none() && ((can_ask && self.may_ask) || can_send)
+    }
+
+    /// Whether the next turn may receive without asking first if there is anything: a client that
+    /// has just sent usually has more, and asking costs as much as trying.
+    pub(crate) const fn may_try(&self) -> bool {
+        self.is_busy && !self.is_send_blocked && !self.has_ended
     }
 
     /// What the thread waits for on this socket.

@@ -367,8 +367,10 @@ impl Worker {
         let waits_for_nothing = has_worked
             || self.connections.iter().flatten().any(|connection| connection.has_more(can_ask))
             || (self.may_spin && now.duration_since(self.last_work) < SPIN);
-        let has_connections = self.connections.iter().any(Option::is_some);
-        if waits_for_nothing && !has_connections {
+        if waits_for_nothing && self.connections.iter().flatten().all(Connection::may_try) {
+            for connection in self.connections.iter_mut().flatten() {
+                connection.is_readable = true;
+            }
             return;
         }
         let timeout =

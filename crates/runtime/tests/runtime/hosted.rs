@@ -2,10 +2,11 @@
 
 use crate::rig::{content, mirror};
 use paritas_disk::{Disk, FaultKind, MemoryDisk};
-use paritas_engine::{Config, Drive, HostError, HostRequest, HostWork};
+use paritas_engine::{Array, Config, Drive, HostError, HostRequest, HostWork, MemberState};
 use paritas_runtime::{Hosted, HostingError};
 use paritas_units::{Level, SectorRange};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn read(hosted: &mut Hosted, cookie: u64, range: SectorRange) -> bool {
     let bytes = usize::try_from(range.len.0 * 512).expect("small");
@@ -161,6 +162,11 @@ fn a_member_that_goes_is_noticed_by_all_shards() {
         let buffer = reply.buffer.as_ref().expect("the buffer comes back");
         assert!(buffer.bytes() == &content[start..start + 4096]);
     }
-    let state = hosted.with_array(|array| array.members()[0].state());
-    assert_eq!(state, paritas_engine::MemberState::Faulty);
+    // The array's own thread hears of it beside the replies.
+    let is_faulty = |array: &Array| array.members()[0].state() == MemberState::Faulty;
+    let began = Instant::now();
+    while !hosted.with_array(is_faulty) {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody noticed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
