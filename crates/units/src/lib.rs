@@ -8,11 +8,13 @@
 
 #![forbid(unsafe_code)]
 
+mod human;
 mod level;
 mod sector;
 mod size;
 mod slot;
 
+pub use human::{brief_size, human_size};
 pub use level::{Level, UnknownLevel};
 pub use sector::{SECTOR_BYTES, Sector, SectorRange, Sectors};
 pub use size::{BadSize, Chunk, HumanSize, parse_size};

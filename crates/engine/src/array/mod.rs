@@ -16,6 +16,7 @@ mod activity;
 mod image;
 mod news;
 mod record;
+mod show;
 mod walk;
 
 pub use news::{ArrayActions, Control, Recipient, Report, StartError};

@@ -6,6 +6,7 @@
 
 use super::text::Text;
 use super::{Content, Examined, Report, words};
+use paritas_control::quoted;
 use paritas_format::Superblock;
 use paritas_format::superblock::{ArrayName, Disk090, Role, Version};
 
@@ -135,26 +136,4 @@ fn path_of(name: &[u8]) -> Vec<u8> {
         other => *other,
     };
     name.iter().map(replace).collect()
-}
-
-/// A name in quotes if mdadm.conf needs them.
-fn quoted(name: &[u8]) -> Vec<u8> {
-    let needs = name.iter().any(|byte| matches!(byte, b' ' | b'\t' | b'\'' | b'"'));
-    if !needs {
-        return name.to_vec();
-    }
-    // The quotes are those that come second in the name; where they come, the others take over.
-    let first = name.iter().find(|byte| matches!(byte, b'\'' | b'"'));
-    let mut quote = if first == Some(&b'"') { b'\'' } else { b'"' };
-    let mut quoted = vec![quote];
-    for byte in name {
-        if *byte == quote {
-            quoted.push(quote);
-            quote = if quote == b'"' { b'\'' } else { b'"' };
-            quoted.push(quote);
-        }
-        quoted.push(*byte);
-    }
-    quoted.push(quote);
-    quoted
 }

@@ -1,5 +1,6 @@
 //! Lines of text as mdadm lays them out.
 
+pub(super) use paritas_units::{brief_size, human_size};
 use std::fmt::Display;
 use std::io::Write;
 
@@ -37,46 +38,6 @@ impl Text {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
-}
-
-/// A size for people in binary and decimal units, with a blank before it; nothing for sizes below
-/// 5000 KiB. The count of bytes may have overflowed: what mdadm prints then is printed.
-pub(super) fn human_size(bytes: i64) -> String {
-    let Some(letter) = letter(bytes) else { return String::new() };
-    let (binary, decimal) = both(bytes, letter);
-    format!(" ({binary} {letter}iB {decimal} {letter}B)")
-}
-
-/// A size in decimal units for scripts.
-pub(super) fn brief_size(bytes: i64) -> String {
-    let Some(letter) = letter(bytes) else { return String::new() };
-    format!("{}{letter}B", both(bytes, letter).1)
-}
-
-/// The letter of the unit in which a size is shown.
-const fn letter(bytes: i64) -> Option<char> {
-    match bytes {
-        ..5_120_000 => None,
-        5_120_000..0x8000_0000 => Some('M'),
-        0x8000_0000..0x200_0000_0000 => Some('G'),
-        _ => Some('T'),
-    }
-}
-
-fn both(bytes: i64, letter: char) -> (String, String) {
-    let (shift, decimal) = match letter {
-        'M' => (20, 1_000_000),
-        'G' => (30, 1_000_000_000),
-        _ => (40, 1_000_000_000_000),
-    };
-    let binary = bytes.wrapping_mul(200) >> shift;
-    (hundredths(binary), hundredths(bytes / (decimal / 200)))
-}
-
-/// Two-hundredths of a unit as hundredths with two decimals, half a hundredth rounded up.
-fn hundredths(parts: i64) -> String {
-    let hundredths = ((parts + 1) >> 1).cast_unsigned();
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 /// Sectors as bytes, in the signed number in which mdadm counts them.
