@@ -120,6 +120,10 @@ pub trait Driver {
     /// Makes a disk known; its number is good as long as the driver lives.
     fn attach(&mut self, disk: Arc<dyn Disk>) -> DiskIndex;
 
+    /// Lets go of a disk on which nothing is under way: its file is closed when nobody else has it.
+    /// Its number is not given again, and requests to it fail as gone.
+    fn detach(&mut self, disk: DiskIndex);
+
     /// Starts a request. It may be complete at once; it is still reported by [`Driver::poll`].
     fn submit(&mut self, io: Io);
 

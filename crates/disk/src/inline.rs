@@ -7,7 +7,7 @@
 //! Deliberately absent: waiting. A request that blocks here blocks its thread.
 
 use crate::{
-    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, Io, IoMemory, Operation, Wait,
+    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, GoneDisk, Io, IoMemory, Operation, Wait,
 };
 use paritas_units::Sector;
 use std::sync::Arc;
@@ -32,6 +32,12 @@ impl Driver for Inline {
         let index = u16::try_from(self.disks.len()).expect("fewer than 65536 disks are attached");
         self.disks.push(disk);
         DiskIndex(index)
+    }
+
+    fn detach(&mut self, disk: DiskIndex) {
+        if let Some(disk) = self.disks.get_mut(usize::from(disk.0)) {
+            *disk = Arc::new(GoneDisk::new(disk.facts().clone()));
+        }
     }
 
     fn submit(&mut self, mut io: Io) {

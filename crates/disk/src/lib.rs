@@ -26,6 +26,6 @@ pub use disk::{
 pub use driver::{DiskIndex, Done, Driver, Io, IoMemory, Operation, Priority, Wait};
 pub use inline::{Inline, perform};
 pub use memory::MemoryDisk;
-pub use null::{NullDisk, ReadOnly};
+pub use null::{GoneDisk, NullDisk, ReadOnly};
 pub use pool::{Buffer, ClassStats, Loan, Pool, PoolEmpty, PoolStats};
 pub use view::OffsetDisk;

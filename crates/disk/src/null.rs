@@ -1,4 +1,4 @@
-//! A disk that keeps nothing, and one that refuses writes for another.
+//! A disk that keeps nothing, one that refuses writes for another, and one that is not there.
 
 use crate::{Disk, Facts, Fault, FaultKind, Hole};
 use paritas_units::{Sector, Sectors};
@@ -15,6 +15,20 @@ pub struct NullDisk {
 pub struct ReadOnly {
     under: Arc<dyn Disk>,
     facts: Facts,
+}
+
+/// What stands for a disk that was given back: it fails everything.
+#[derive(Debug)]
+pub struct GoneDisk {
+    facts: Facts,
+}
+
+impl GoneDisk {
+    /// In the place of a disk with these facts.
+    #[must_use]
+    pub const fn new(facts: Facts) -> Self {
+        Self { facts }
+    }
 }
 
 impl NullDisk {
@@ -99,5 +113,35 @@ impl Disk for ReadOnly {
 
     fn hole(&self, at: Sector) -> Hole {
         self.under.hole(at)
+    }
+}
+
+impl Disk for GoneDisk {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn read(&self, at: Sector, _into: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::Gone, at })
+    }
+
+    fn write(&self, at: Sector, _from: &[u8], _durable: bool) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::Gone, at })
+    }
+
+    fn flush(&self) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::Gone, at: Sector::ZERO })
+    }
+
+    fn discard(&self, at: Sector, _sectors: Sectors) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::Gone, at })
+    }
+
+    fn write_zeroes(&self, at: Sector, _sectors: Sectors) -> Result<(), Fault> {
+        Err(Fault { kind: FaultKind::Gone, at })
+    }
+
+    fn may_wait(&self) -> bool {
+        false
     }
 }

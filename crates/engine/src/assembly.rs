@@ -19,8 +19,20 @@ pub struct Assembly {
     /// Redundancy agrees below this position, as superblocks hold it: component sectors, at level
     /// 10 array sectors; [`Sector::MAX`] when in sync.
     pub resync_offset: Sector,
-    /// Whether nothing may ever be written.
-    pub is_read_only: bool,
+    /// What may be done to it from the start.
+    pub access: Access,
+}
+
+/// What may be done to an array.
+#[doc(alias = "ro")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is read; nothing is written on any member.
+    ReadOnly,
+    /// Nothing is written until a host writes for the first time.
+    AutoRead,
+    /// It is read and written.
+    ReadWrite,
 }
 
 /// A member as assembly found it.

@@ -28,9 +28,22 @@ pub(crate) struct Gate {
     pub(crate) is_read_only: bool,
     /// Whether the array is being stopped.
     pub(crate) is_stopping: bool,
+    /// Whether something may ever have been written here.
+    was_open: bool,
 }
 
 impl Gate {
+    /// A gate that lets writes through, or not.
+    pub(crate) const fn new(is_open: bool) -> Self {
+        Self { is_read_only: !is_open, is_stopping: false, was_open: is_open }
+    }
+
+    /// Lets writes through from now on, or no more.
+    pub(crate) const fn let_writes_in(&mut self, is_open: bool) {
+        self.is_read_only = !is_open;
+        self.was_open |= is_open;
+    }
+
     /// Judges a request.
     #[doc(alias("md_submit_bio", "md_handle_request"))]
     pub(crate) fn admit(self, request: &HostRequest, dimensions: &Dimensions) -> Admission {
@@ -41,7 +54,7 @@ impl Gate {
             HostWork::Read(range) | HostWork::Write { range, .. } => (range, true),
             HostWork::Discard(range) | HostWork::WriteZeroes(range) => (range, false),
             // Nothing was ever written here, so nothing waits in a member's cache.
-            HostWork::Flush if self.is_read_only => return Admission::Ended(Ok(())),
+            HostWork::Flush if !self.was_open => return Admission::Ended(Ok(())),
             HostWork::Flush => return Admission::Enters(SectorRange::new(0, 0)),
         };
         let array = dimensions.array;
@@ -90,7 +103,7 @@ mod tests {
         let pool = Pool::new(1 << 20);
         let buffer = bytes.map(|bytes| pool.take(bytes).expect("the pool is fresh"));
         let request = HostRequest { cookie: 0, work, buffer };
-        Gate { is_read_only, is_stopping: false }.admit(&request, &dimensions())
+        Gate::new(!is_read_only).admit(&request, &dimensions())
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Shard {
         Some(match member.state {
             MemberState::Faulty => format!("{name} has failed"),
             MemberState::Spare => format!("{name} is a spare"),
+            MemberState::Removed => format!("{name} was removed"),
             _ if met.contains(&WHOLE) => format!("{name} is gone"),
             _ if !met.is_empty() => format!("{name} cannot be read at {}", places(met)),
             MemberState::Recovering(below) => {

@@ -90,6 +90,12 @@ impl Lease {
         std::mem::take(&mut self.waiting)
     }
 
+    /// Nothing more is to be written: the pieces that waited.
+    pub(crate) fn refuse(&mut self) -> Vec<Key> {
+        self.has_asked = false;
+        std::mem::take(&mut self.waiting)
+    }
+
     /// The array wants the lease back; says whether it has it at once.
     pub(crate) fn revoke(&mut self) -> bool {
         if self.state == State::Granted {

@@ -35,9 +35,10 @@ mod work;
 mod writes;
 
 pub use array::{
-    Array, ArrayActions, Clock, Control, Progress, Recipient, Report, StartError, WalkLimits,
+    AccessError, ActionError, AddError, Array, ArrayActions, ArrayState, Clock, Control, FailError,
+    Progress, Recipient, RemoveError, Report, StartError, SyncAction, UnknownAction, WalkLimits,
 };
-pub use assembly::{Assembly, MemberStart, SpareStart};
+pub use assembly::{Access, Assembly, MemberStart, SpareStart};
 pub use content::Content;
 pub use drive::{Config, Drive, HostError, HostRequest, HostWork, Reply};
 pub use holes::HoleMap;

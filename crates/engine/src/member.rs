@@ -6,8 +6,8 @@
 //!
 //! # Transitions
 //! *spare* → *recovering* by [`Member::take_slot`]; *recovering* → *in sync* by
-//! [`Member::reached`]; all → *faulty* by [`Member::fail`]. A faulty member never comes back by
-//! itself.
+//! [`Member::reached`]; all → *faulty* by [`Member::fail`]; *spare* and *faulty* → *removed* by
+//! [`Member::remove`]. A faulty member never comes back by itself, a removed one never at all.
 
 use crate::assembly::SpareStart;
 use crate::{Assembly, MemberStart};
@@ -29,6 +29,8 @@ pub enum MemberState {
     Recovering(Sector),
     /// All of its content is right.
     InSync,
+    /// It was removed: its place in the list of members is vacant for good.
+    Removed,
 }
 
 /// A member of a running array, as its array knows it.
@@ -40,10 +42,13 @@ pub struct Member {
     target: Option<Target>,
     state: MemberState,
     read_errors: u64,
+    /// The map in which nobody uses it any more: of a faulty member.
+    pub(crate) retired: u64,
     pub(crate) disk: DiskIndex,
     pub(crate) data_offset: Sector,
     pub(crate) is_write_mostly: bool,
     pub(crate) is_solid_state: bool,
+    pub(crate) is_on_read_only_disk: bool,
     /// Bytes that a superblock is written in multiples of.
     pub(crate) logical_block: u32,
     pub(crate) bad_blocks: Arc<[SectorRange]>,
@@ -64,7 +69,7 @@ impl MemberState {
     #[must_use]
     pub const fn presence(self) -> Presence {
         match self {
-            Self::Faulty | Self::Spare => Presence::Absent,
+            Self::Faulty | Self::Spare | Self::Removed => Presence::Absent,
             Self::Recovering(below) => Presence::Recovering(below),
             Self::InSync => Presence::InSync,
         }
@@ -77,11 +82,17 @@ impl Member {
         let members = assembly.members.iter().map(Self::new);
         let mut all: Vec<Self> = members.chain(assembly.spares.iter().map(Self::spare)).collect();
         for (number, (member, facts)) in (0..).zip(all.iter_mut().zip(disks)) {
-            member.disk = DiskIndex(number);
-            member.is_solid_state = facts.is_solid_state;
-            member.logical_block = facts.logical_block;
+            member.lies_on(DiskIndex(number), facts);
         }
         all
+    }
+
+    /// Notes the disk under the member.
+    pub(crate) const fn lies_on(&mut self, number: DiskIndex, facts: &Facts) {
+        self.disk = number;
+        self.is_solid_state = facts.is_solid_state;
+        self.logical_block = facts.logical_block;
+        self.is_on_read_only_disk = facts.is_read_only;
     }
 
     fn new(start: &MemberStart) -> Self {
@@ -91,27 +102,31 @@ impl Member {
             target: Some(Target { slot: start.slot, seat: start.seat }),
             state: MemberState::of(start),
             read_errors: 0,
+            retired: 0,
             disk: DiskIndex(0),
             data_offset: start.data_offset,
             is_write_mostly: start.is_write_mostly,
             is_solid_state: false,
+            is_on_read_only_disk: false,
             logical_block: 512,
             bad_blocks: start.bad_blocks.clone().into(),
             superblock: start.superblock.clone(),
         }
     }
 
-    fn spare(start: &SpareStart) -> Self {
+    pub(crate) fn spare(start: &SpareStart) -> Self {
         Self {
             name: start.name.as_str().into(),
             descriptor: start.descriptor,
             target: None,
             state: MemberState::Spare,
             read_errors: 0,
+            retired: 0,
             disk: DiskIndex(0),
             data_offset: start.data_offset,
             is_write_mostly: false,
             is_solid_state: false,
+            is_on_read_only_disk: false,
             logical_block: 512,
             bad_blocks: Arc::new([]),
             superblock: start.superblock.clone(),
@@ -164,10 +179,22 @@ impl Member {
         self.read_errors = self.read_errors.saturating_add(sectors);
     }
 
-    /// Makes the member faulty; says whether it was not so before.
-    pub(crate) fn fail(&mut self) -> bool {
-        let was = std::mem::replace(&mut self.state, MemberState::Faulty);
-        was != MemberState::Faulty
+    /// Whether it is neither faulty nor removed.
+    #[must_use]
+    pub const fn works(&self) -> bool {
+        !matches!(self.state, MemberState::Faulty | MemberState::Removed)
+    }
+
+    /// Makes the member faulty.
+    pub(crate) const fn fail(&mut self) {
+        self.state = MemberState::Faulty;
+    }
+
+    /// Makes its place vacant.
+    pub(crate) fn remove(&mut self) {
+        self.state = MemberState::Removed;
+        self.target = None;
+        self.superblock = None;
     }
 
     /// Gives a spare a slot, in which nothing of it is right yet.

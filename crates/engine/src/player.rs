@@ -76,6 +76,10 @@ impl Shard {
         if self.pieces.get(key).token.is_some() {
             return true;
         }
+        if self.gate.is_read_only && matches!(work, Work::Host(_)) {
+            self.finish(key, Err(HostError::ReadOnly));
+            return false;
+        }
         let token = match work {
             Work::Walk(_) => Some(self.lease.walk()),
             Work::Host(_) => self.lease.enter(),

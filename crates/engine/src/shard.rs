@@ -245,7 +245,14 @@ impl Shard {
                 self.start_walks();
                 self.run();
             }
-            Control::Writable => self.gate.is_read_only = false,
+            Control::Writable => self.gate.let_writes_in(true),
+            Control::ReadOnly => {
+                self.gate.let_writes_in(false);
+                for piece in self.lease.refuse() {
+                    self.finish(piece, Err(HostError::ReadOnly));
+                }
+                self.run();
+            }
             Control::Stop => {
                 self.gate.is_stopping = true;
                 while let Some((home, request, _)) = self.waiting.pop_front() {

@@ -40,7 +40,7 @@ impl Engine {
             members,
             spares: Vec::new(),
             resync_offset: Sector::MAX,
-            is_read_only: true,
+            access: paritas_engine::Access::ReadOnly,
         };
         let array = Array::new(&assembly, &facts, 1).expect("a good assembly");
         let limits = Limits::new(&Config::default(), array.dimensions());

@@ -24,7 +24,8 @@ use crate::errno::fault;
 use entry::{File, Target, Vectors};
 use io_uring::{IoUring, opcode, squeue, types};
 use paritas_disk::{
-    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, Io, Operation, Pool, Wait, perform,
+    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, GoneDisk, Io, Operation, Pool, Wait,
+    perform,
 };
 use paritas_units::{SECTOR_BYTES, Sectors};
 use rustix::event::{EventfdFlags, eventfd};
@@ -327,6 +328,17 @@ impl Driver for Ring {
         });
         self.disks.push(Attached { disk, file });
         index
+    }
+
+    fn detach(&mut self, disk: DiskIndex) {
+        self.elsewhere.detach(disk);
+        let Some(attached) = self.disks.get_mut(usize::from(disk.0)) else { return };
+        attached.disk = Arc::new(GoneDisk::new(attached.disk.facts().clone()));
+        if let Some(FileOf { file: File::Registered(number), .. }) = attached.file.take() {
+            // The kernel holds a registered file open of its own; if it kept it, locks would stay
+            // until the ring ends, and nothing else would be wrong.
+            let _ = self.ring.submitter().register_files_update(number, &[-1]);
+        }
     }
 
     fn submit(&mut self, mut io: Io) {

@@ -12,7 +12,8 @@
 //! the event is readable whenever the shared list is not empty.
 
 use paritas_disk::{
-    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, Io, IoMemory, Operation, Wait, perform,
+    Disk, DiskIndex, Done, Driver, Facts, Fault, FaultKind, GoneDisk, Io, IoMemory, Operation,
+    Wait, perform,
 };
 use paritas_units::SECTOR_BYTES;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -172,6 +173,13 @@ impl Driver for Workers {
         let asks_first = disk.descriptor().is_some_and(|descriptor| !descriptor.is_direct);
         self.disks.push(Attached { disk, asks_first });
         DiskIndex(index)
+    }
+
+    fn detach(&mut self, disk: DiskIndex) {
+        if let Some(attached) = self.disks.get_mut(usize::from(disk.0)) {
+            attached.disk = Arc::new(GoneDisk::new(attached.disk.facts().clone()));
+            attached.asks_first = false;
+        }
     }
 
     fn submit(&mut self, mut io: Io) {

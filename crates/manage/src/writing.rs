@@ -92,7 +92,7 @@ pub fn open_for_writing(
             array.assembly.spares.push(spare);
         }
     }
-    array.assembly.is_read_only = false;
+    array.assembly.access = paritas_engine::Access::ReadWrite;
     Ok(array)
 }
 

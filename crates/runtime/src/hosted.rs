@@ -12,20 +12,26 @@ use crate::inbox::{Inbox, Letter, Mailbox};
 use crate::owner::{Owner, OwnerLetter};
 use crate::serve::{self, Limits, Listen, Peer, ServeError, Serving};
 use crate::worker::{self, Worker};
-use paritas_disk::{Disk, Facts, Pool};
+use paritas_disk::{Disk, DiskIndex, Facts, Pool};
 use paritas_engine::{
-    Array, Assembly, Config, Drive, Home, HostRequest, Reply, Session, StartError,
+    AddError, Array, Assembly, Config, Drive, Home, HostRequest, Reply, Session, SpareStart,
+    StartError,
 };
+use paritas_format::DeviceUuid;
 use paritas_host::{Choice, NoRing};
+use paritas_units::MemberId;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Requests of the handle that are with shards at once; more wait in the handle.
 const MOST_REQUESTS: u32 = 1024;
+/// How long [`Hosted::wait_until`] waits before it looks again by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// An array that is hosted in this process.
 pub struct Hosted {
@@ -51,6 +57,10 @@ pub(crate) struct Shared {
     pub(crate) clients: AtomicUsize,
     /// Threads that are ready to end.
     pub(crate) ready_to_end: AtomicUsize,
+    /// The array's thread has had a turn.
+    pub(crate) changed: Condvar,
+    /// Disks that were ever attached. While it is locked the letters about one go to everybody.
+    attached: Mutex<u16>,
 }
 
 /// An array that could not be hosted.
@@ -102,6 +112,7 @@ impl Hosted {
     ) -> Result<Self, HostingError> {
         let choice = Choice::from_environment().map_err(HostingError::Choice)?;
         let facts: Vec<Facts> = disks.iter().map(|disk| disk.facts().clone()).collect();
+        let attached = u16::try_from(disks.len()).unwrap_or(u16::MAX);
         let array = Array::new(assembly, &facts, config.shards.max(1))?;
         let shards = array.sharding().shards();
         let limits = paritas_engine::Limits::new(config, array.dimensions());
@@ -117,6 +128,8 @@ impl Hosted {
             pool,
             clients: AtomicUsize::new(0),
             ready_to_end: AtomicUsize::new(0),
+            changed: Condvar::new(),
+            attached: Mutex::new(attached),
         });
         let mut hosted = Self {
             home: Home::new(sharding, MOST_REQUESTS),
@@ -188,6 +201,82 @@ impl Hosted {
     /// Has the array's thread do something with the array: what it comes to is acted on.
     pub fn order(&self, order: impl FnOnce(&mut Array) + Send + 'static) {
         self.shared.owner.send(OwnerLetter::Order(Box::new(order)));
+    }
+
+    /// The same, with an answer.
+    ///
+    /// # Panics
+    /// When the array's thread has died.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        order: impl FnOnce(&mut Array) -> T + Send + 'static,
+    ) -> T {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.order(move |array| {
+            // The one who asks waits below.
+            let _ = answer.send(order(array));
+        });
+        answered.recv().expect("the array's thread lives as long as the handle")
+    }
+
+    /// Waits until something is true of the array, but not longer than to `deadline`; says whether
+    /// it is true. It is looked at after each turn of the array's thread, and a few times a second.
+    pub fn wait_until(
+        &self,
+        mut is_true: impl FnMut(&Array) -> bool,
+        deadline: Option<Instant>,
+    ) -> bool {
+        let mut array = self.shared.array();
+        loop {
+            if is_true(&array) {
+                return true;
+            }
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) || self.shared.mailbox.is_dead() {
+                return false;
+            }
+            let pause = left.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
+            let waited = self.shared.changed.wait_timeout(array, pause);
+            (array, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Makes a disk known to all threads, before any of them can be asked to use its number.
+    /// `None` when 65535 disks have been attached since the array was started.
+    pub fn attach(&self, disk: &Arc<dyn Disk>) -> Option<DiskIndex> {
+        let mut attached = self.shared.attached.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = *attached;
+        *attached = number.checked_add(1)?;
+        self.shared.send_to_all(|| Letter::Attach(Arc::clone(disk)));
+        self.shared.owner.send(OwnerLetter::Attach(Arc::clone(disk)));
+        Some(DiskIndex(number))
+    }
+
+    /// Lets all threads let go of a disk that no member lies on: its file is closed, and locks go.
+    /// Disks of members that are removed are let go of by themselves.
+    pub fn detach(&self, disk: DiskIndex) {
+        self.shared.send_to_all(|| Letter::Detach(disk));
+        self.shared.owner.send(OwnerLetter::Detach(disk));
+    }
+
+    /// Attaches a disk and adds it to the array as a spare; if the array does not take it, the disk
+    /// is let go of.
+    ///
+    /// # Errors
+    /// [`AddError`].
+    pub fn add_spare(
+        &self,
+        spare: SpareStart,
+        identity: DeviceUuid,
+        disk: &Arc<dyn Disk>,
+    ) -> Result<MemberId, AddError> {
+        let number = self.attach(disk).ok_or(AddError::TooMany { most: u16::MAX })?;
+        let facts = disk.facts().clone();
+        let added = self.ask(move |array| array.add_spare(&spare, identity, (number, &facts)));
+        if added.is_err() {
+            self.detach(number);
+        }
+        added
     }
 
     /// Serves clients at `listen`, each with a session that `sessions` makes for it. The session's

@@ -9,10 +9,11 @@
 //! places in the tables of those who send them.
 
 use crate::connection::Arrival;
+use paritas_disk::{Disk, DiskIndex};
 use paritas_engine::{Control, HostRequest, Reply};
 use rustix::event::{EventfdFlags, eventfd};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A letter to a shard's thread.
 pub(crate) enum Letter {
@@ -24,6 +25,10 @@ pub(crate) enum Letter {
     Control(Control),
     /// A connection to serve.
     Connection(Arrival),
+    /// A disk that gets the next number.
+    Attach(Arc<dyn Disk>),
+    /// Let go of a disk.
+    Detach(DiskIndex),
     /// Listen no more, close the connections, and end when every thread is ready to.
     Stop,
     /// Look again at what is shared: nothing else is in the letter.
@@ -116,6 +121,11 @@ impl Mailbox {
     pub(crate) fn close(&self) {
         self.lock().is_dead = true;
         self.arrived.notify_all();
+    }
+
+    /// Whether a thread has died.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().is_dead
     }
 
     /// Waits for at least one reply and moves all to the end of `into`.

@@ -11,7 +11,7 @@ use crate::hosted::Shared;
 use crate::inbox::Letter;
 use crate::worker::count_ready;
 use paritas_disk::region::{ClientId, Clients, Notice, RESERVE};
-use paritas_disk::{Disk, Pool, Wait};
+use paritas_disk::{Disk, DiskIndex, Pool, Wait};
 use paritas_engine::{Array, ArrayActions, Clock, Recipient, Report};
 use paritas_host::{Choice, NoRing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,6 +25,10 @@ pub(crate) enum OwnerLetter {
     Report(Report),
     /// Something to be done with the array.
     Order(Box<dyn FnOnce(&mut Array) + Send>),
+    /// A disk that gets the next number.
+    Attach(Arc<dyn Disk>),
+    /// Let go of a disk.
+    Detach(DiskIndex),
     /// Let everything end.
     Stop,
     /// A shard is ready to end: look again.
@@ -57,6 +61,7 @@ impl Drop for Obituary {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.mailbox.close();
+            self.0.changed.notify_all();
             count_ready(&self.0, 1);
         }
     }
@@ -107,6 +112,10 @@ impl Owner {
             match letter {
                 OwnerLetter::Report(report) => array.report(report),
                 OwnerLetter::Order(order) => order(&mut array),
+                OwnerLetter::Attach(disk) => {
+                    self.members.attach(disk);
+                }
+                OwnerLetter::Detach(disk) => self.members.detach(disk),
                 OwnerLetter::Stop => {
                     array.begin_stop();
                     self.state = State::Stopping;
@@ -122,6 +131,7 @@ impl Owner {
         let deadline = array.deadline();
         let is_stopped = array.is_stopped();
         drop(array);
+        shared.changed.notify_all();
         let is_idle = self.perform();
         let shards_ready = shared.ready_to_end.load(Ordering::Acquire) >= shared.inboxes.len();
         if self.state == State::Stopping && shards_ready && is_stopped && is_idle {
@@ -149,6 +159,10 @@ impl Owner {
                     }
                 }
             }
+        }
+        for disk in self.actions.released.drain(..) {
+            self.shared.send_to_all(|| Letter::Detach(disk));
+            self.members.detach(disk);
         }
         self.members.outstanding() == 0
     }

@@ -180,6 +180,10 @@ impl Worker {
                 Letter::Reply(reply) => self.returned(reply),
                 Letter::Control(control) => self.shard.control(control),
                 Letter::Connection(arrival) => self.adopt(arrival),
+                Letter::Attach(disk) => {
+                    self.members.attach(disk);
+                }
+                Letter::Detach(disk) => self.members.detach(disk),
                 Letter::Stop => self.stop(),
                 Letter::Look => {}
             }

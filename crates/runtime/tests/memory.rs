@@ -46,7 +46,7 @@ fn assembly(component: u64) -> Assembly {
         members: (2..SLOTS).map(member).collect(),
         spares: Vec::new(),
         resync_offset: Sector::MAX,
-        is_read_only: true,
+        access: paritas_engine::Access::ReadOnly,
     }
 }
 

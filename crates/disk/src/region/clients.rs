@@ -69,6 +69,11 @@ impl Clients {
         self.driver.attach(disk)
     }
 
+    /// Lets go of a disk on which nothing is under way; requests to it fail as gone.
+    pub fn detach(&mut self, disk: DiskIndex) {
+        self.driver.detach(disk);
+    }
+
     /// Begins a request; its notice comes from [`Clients::poll`], exactly once.
     ///
     /// # Errors

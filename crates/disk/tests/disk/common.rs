@@ -88,6 +88,10 @@ impl Driver for Spy {
         self.inner.attach(disk)
     }
 
+    fn detach(&mut self, disk: DiskIndex) {
+        self.inner.detach(disk);
+    }
+
     fn submit(&mut self, io: Io) {
         let bytes = usize::try_from(io.sectors.0 * 512).expect("small");
         let slices = match &io.memory {

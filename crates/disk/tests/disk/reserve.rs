@@ -128,6 +128,10 @@ impl Driver for Batching {
         self.inner.attach(disk)
     }
 
+    fn detach(&mut self, disk: DiskIndex) {
+        self.inner.detach(disk);
+    }
+
     fn submit(&mut self, io: Io) {
         self.collected.push(io);
     }

@@ -72,7 +72,7 @@ fn assembly() -> Assembly {
         members: (0..MEMBERS).map(start).collect(),
         spares: Vec::new(),
         resync_offset: Sector::MAX,
-        is_read_only: true,
+        access: paritas_engine::Access::ReadOnly,
     }
 }
 

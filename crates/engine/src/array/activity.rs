@@ -15,8 +15,8 @@
 //!
 //! Kernel counterpart: `in_sync`, `safemode` and its timer (I04, I05, I06).
 
-use super::Array;
 use super::news::Control;
+use super::{Array, ArrayState};
 use std::time::Duration;
 
 /// How long nothing must have been written before an array is marked clean.
@@ -75,6 +75,29 @@ impl Activity {
         (self.state == State::Active || is_walking).then_some(self.next_probe)
     }
 
+    pub(super) const fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
+    /// Whether superblocks say "clean", and nobody may write.
+    pub(super) fn is_clean(&self) -> bool {
+        self.state == State::Clean
+    }
+
+    /// Whether every shard has given its permission back since it was asked to.
+    pub(super) fn is_drained(&self) -> bool {
+        self.shards.iter().all(|seen| seen.is_drained)
+    }
+
+    /// The state of an array that may be written.
+    pub(super) const fn word(&self) -> ArrayState {
+        match self.state {
+            State::Clean | State::Cleaning => ArrayState::Clean,
+            State::Marking => ArrayState::WritePending,
+            State::Active | State::Draining => ArrayState::Active,
+        }
+    }
+
     /// Whether hosts have asked for something of late.
     pub(super) fn is_busy(&self) -> bool {
         self.shards.iter().any(|seen| seen.is_busy)
@@ -123,6 +146,18 @@ impl Array {
 
     fn drain(&mut self) {
         self.activity.state = State::Draining;
+        self.drain_unmarked();
+    }
+
+    /// Asks for the shards' permissions, if they have them.
+    pub(super) fn drain_if_active(&mut self) {
+        if self.activity.state == State::Active {
+            self.drain();
+        }
+    }
+
+    /// The same where superblocks do not say whether the array is written.
+    pub(super) fn drain_unmarked(&mut self) {
         for seen in &mut self.activity.shards {
             seen.is_drained = false;
         }
@@ -147,7 +182,7 @@ impl Array {
             State::Marking => self.activate(),
             State::Cleaning => {
                 self.activity.state = State::Clean;
-                if std::mem::take(&mut self.activity.is_wanted) && !self.activity.is_stopping {
+                if std::mem::take(&mut self.activity.is_wanted) && !self.is_ending() {
                     self.wants_to_write();
                 }
             }
@@ -159,11 +194,11 @@ impl Array {
     pub(super) fn look_at_activity(&mut self) {
         let is_active = self.activity.state == State::Active;
         let has_nothing = !is_active && self.walker.is_idle();
+        if is_active && self.is_ending() {
+            return self.drain();
+        }
         if has_nothing || self.clock.steady < self.activity.next_probe {
             return;
-        }
-        if is_active && self.activity.is_stopping {
-            return self.drain();
         }
         self.activity.next_probe = self.clock.steady + DELAY;
         self.tell_all(Control::Probe);
@@ -175,9 +210,7 @@ impl Array {
     pub fn begin_stop(&mut self) {
         self.activity.is_stopping = true;
         self.stop_walk();
-        if self.activity.state == State::Active {
-            self.drain();
-        }
+        self.drain_if_active();
         self.go_on_recording();
     }
 

@@ -33,13 +33,15 @@ pub(super) struct Image {
 
 /// The superblocks of all members that work and have one.
 pub(super) fn all(members: &[Member], slots: u16, facts: &Facts) -> Vec<(MemberId, Image)> {
-    let working = (0..).zip(members).filter(|(_, member)| member.state() != MemberState::Faulty);
+    let known: Vec<&Member> =
+        members.iter().filter(|member| member.state() != MemberState::Removed).collect();
+    let working = (0..).zip(members).filter(|(_, member)| member.works());
     working
-        .filter_map(|(id, member)| Some((MemberId(id), image(members, member, slots, facts)?)))
+        .filter_map(|(id, member)| Some((MemberId(id), image(&known, member, slots, facts)?)))
         .collect()
 }
 
-fn image(members: &[Member], own: &Member, slots: u16, facts: &Facts) -> Option<Image> {
+fn image(members: &[&Member], own: &Member, slots: u16, facts: &Facts) -> Option<Image> {
     match own.superblock()?.clone() {
         Superblock::V1(mut superblock) => {
             fill_v1(&mut superblock, members, own, facts);
@@ -57,7 +59,7 @@ fn image(members: &[Member], own: &Member, slots: u16, facts: &Facts) -> Option<
     }
 }
 
-fn fill_v1(superblock: &mut V1, members: &[Member], own: &Member, facts: &Facts) {
+fn fill_v1(superblock: &mut V1, members: &[&Member], own: &Member, facts: &Facts) {
     let needed = members.iter().map(|member| u32::from(member.descriptor().0) + 1).max();
     let header = superblock.header_mut();
     let entries = header.max_roles.get().max(needed.unwrap_or(0));
@@ -95,7 +97,7 @@ fn role(member: &Member) -> Role {
 }
 
 /// The whole table anew: members in sync at their slots, empty slots as removed, then the others.
-fn fill_v090(superblock: &mut V090, members: &[Member], own: &Member, slots: u16, facts: &Facts) {
+fn fill_v090(superblock: &mut V090, members: &[&Member], own: &Member, slots: u16, facts: &Facts) {
     let numbers = numbers(members, slots);
     let previous = superblock.disks().clone();
     let devices: Vec<(u32, u32)> = members
@@ -141,9 +143,9 @@ fn fill_v090(superblock: &mut V090, members: &[Member], own: &Member, slots: u16
 }
 
 /// By member: its number in the table. Those in sync stand at their slots.
-fn numbers(members: &[Member], slots: u16) -> Vec<Option<u16>> {
+fn numbers(members: &[&Member], slots: u16) -> Vec<Option<u16>> {
     let mut next = slots;
-    let number = |member: &Member| match (member.state(), member.target()) {
+    let number = |member: &&Member| match (member.state(), member.target()) {
         (MemberState::InSync, Some(target)) => Some(target.slot.0),
         _ => {
             let number = next;
@@ -157,7 +159,7 @@ fn numbers(members: &[Member], slots: u16) -> Vec<Option<u16>> {
 fn state_bits(member: &Member) -> u32 {
     let role = match member.state() {
         MemberState::InSync => Disk090::ACTIVE | Disk090::SYNC,
-        MemberState::Faulty => Disk090::FAULTY,
+        MemberState::Faulty | MemberState::Removed => Disk090::FAULTY,
         MemberState::Spare | MemberState::Recovering(_) => 0,
     };
     if member.is_write_mostly { role | Disk090::WRITE_MOSTLY } else { role }
@@ -171,7 +173,7 @@ fn set(entry: &mut Disk090, number: u32, slot: u32, state: u32, device: (u32, u3
     entry.state.set(state);
 }
 
-fn fill_header(header: &mut Header090, members: &[Member], empty: usize, facts: &Facts) {
+fn fill_header(header: &mut Header090, members: &[&Member], empty: usize, facts: &Facts) {
     let count = |counts: fn(MemberState) -> bool| {
         let count = members.iter().filter(|member| counts(member.state())).count();
         u32::try_from(count).unwrap_or(u32::MAX)

@@ -7,18 +7,25 @@
 //!
 //! The array is stepped like a shard: reports, notices and ticks go in; requests to members and
 //! controls for shards come out as [`ArrayActions`]. Its parts: when superblocks are written
-//! ([`record`]) and what stands in them ([`image`]), the active mark ([`activity`]), and the walk
-//! over all windows ([`walk`]).
+//! ([`record`]) and what stands in them ([`image`]), the active mark ([`activity`]), what may be done
+//! ([`access`]), members that come and go ([`members`]), the walk over all windows ([`walk`]) and
+//! what people order of it ([`action`]).
 //!
 //! Deliberately absent: the threads that carry controls and reports, and bitmaps.
 
+mod access;
+mod action;
 mod activity;
 mod image;
+mod members;
 mod news;
 mod record;
 mod show;
 mod walk;
 
+pub use access::{AccessError, ArrayState};
+pub use action::{ActionError, SyncAction, UnknownAction};
+pub use members::{AddError, FailError, RemoveError};
 pub use news::{ArrayActions, Control, Recipient, Report, StartError};
 pub use walk::{Progress, WalkLimits};
 
@@ -26,7 +33,8 @@ use crate::gate::Gate;
 use crate::lease::Lease;
 use crate::map::MapFacts;
 use crate::shard::ShardStart;
-use crate::{Assembly, Limits, Member, MemberMap, MemberState, Shard, Sharding};
+use crate::{Access, Assembly, Limits, Member, MemberMap, MemberState, Shard, Sharding};
+use access::Closing;
 use activity::Activity;
 use paritas_disk::region::MOST_REGIONS;
 use paritas_disk::{Facts, region};
@@ -57,7 +65,9 @@ pub struct Array {
     sharding: Sharding,
     /// By shard: the newest map that it has acknowledged.
     acknowledged: Vec<u64>,
-    is_read_only: bool,
+    access: Access,
+    /// The array is becoming read-only.
+    closing: Option<Closing>,
     /// Redundancy agrees below this position, as superblocks hold it.
     #[doc(alias = "recovery_cp")]
     resync_offset: Sector,
@@ -88,7 +98,8 @@ impl Array {
             map: Arc::new(MemberMap::new(&members, dimensions, facts)),
             sharding: Sharding::new(dimensions, shards),
             acknowledged: vec![0; usize::from(shards)],
-            is_read_only: assembly.is_read_only,
+            access: assembly.access,
+            closing: None,
             resync_offset,
             is_broken: false,
             clock: Clock::default(),
@@ -98,19 +109,16 @@ impl Array {
             actions: ArrayActions::default(),
             members,
         };
-        array.is_broken = !array.is_read_only && array.survival() == Survival::Failed;
-        if array.is_broken {
-            array.publish();
-        }
+        array.look_whether_broken();
         Ok(array)
     }
 
     /// Shard number `number`, bounded by `limits`.
     #[must_use]
     pub fn shard(&self, number: u16, limits: &Limits) -> Shard {
-        let gate = Gate { is_read_only: self.is_read_only, is_stopping: false };
+        let gate = Gate::new(self.access != Access::ReadOnly);
         let (map, geometry) = (Arc::clone(&self.map), Arc::clone(&self.geometry));
-        let lease = Lease::new(!self.is_marked());
+        let lease = Lease::new(!self.is_marked() && self.access == Access::ReadWrite);
         let name = Arc::clone(&self.name);
         Shard::new(ShardStart { number, name, gate, map, geometry, lease }, limits)
     }
@@ -137,7 +145,7 @@ impl Array {
                 }
                 self.go_on_walking();
             }
-            Report::WantsToWrite { .. } => self.wants_to_write(),
+            Report::WantsToWrite { .. } => self.asked_to_write(),
             Report::Drained { shard } => self.drained(shard),
             Report::Activity { shard, requests, writes, is_writing } => {
                 self.probed(shard, requests, writes, is_writing);
@@ -159,6 +167,7 @@ impl Array {
         self.look_at_activity();
         self.go_on_walking();
         self.go_on_recording();
+        self.go_on_closing();
     }
 
     /// When [`Array::tick`] wants to be called next, on the steady clock.
@@ -171,7 +180,9 @@ impl Array {
 
     /// Exchanges what has been collected for the empty lists in `into`.
     pub fn take_actions(&mut self, into: &mut ArrayActions) {
-        debug_assert!(into.requests.is_empty() && into.controls.is_empty(), "all was done");
+        let is_done =
+            into.requests.is_empty() && into.controls.is_empty() && into.released.is_empty();
+        debug_assert!(is_done, "all was done");
         std::mem::swap(&mut self.actions, into);
     }
 
@@ -179,7 +190,7 @@ impl Array {
     #[doc(alias = "md_error")]
     pub(crate) fn fail(&mut self, id: MemberId) {
         let Some(member) = self.members.get(usize::from(id.0)) else { return };
-        if member.state() == MemberState::Faulty {
+        if !member.works() {
             return;
         }
         let keeps_last = matches!(self.dimensions().level, Level::Raid1 | Level::Raid10);
@@ -190,8 +201,10 @@ impl Array {
             }
             return;
         }
+        let next = self.map.generation() + 1;
         if let Some(member) = self.member_mut(id) {
             member.fail();
+            member.retired = next;
         }
         self.is_broken |= self.survival() == Survival::Failed;
         self.publish();
@@ -223,11 +236,13 @@ impl Array {
     /// Whether superblocks say if the array is being written: where there is redundancy, and a
     /// superblock.
     pub(crate) fn is_marked(&self) -> bool {
-        let is_redundant = !matches!(
-            self.dimensions().level,
-            Level::Linear | Level::Raid0 | Level::Multipath | Level::Faulty
-        );
-        is_redundant && self.has_metadata()
+        self.is_redundant() && self.has_metadata()
+    }
+
+    /// Whether something can be computed from something else.
+    pub(crate) fn is_redundant(&self) -> bool {
+        let level = self.dimensions().level;
+        level.has_parity() || matches!(level, Level::Raid1 | Level::Raid10)
     }
 
     /// Whether there is a superblock to write.
@@ -273,8 +288,8 @@ impl Array {
 
     /// Whether nothing may be written.
     #[must_use]
-    pub const fn is_read_only(&self) -> bool {
-        self.is_read_only
+    pub fn is_read_only(&self) -> bool {
+        self.access == Access::ReadOnly
     }
 
     /// What the array can still do with the members that are in sync.
@@ -308,6 +323,15 @@ impl Array {
         self.is_broken
     }
 
+    /// Whether so much is missing from the start that nothing may be written.
+    fn look_whether_broken(&mut self) {
+        let is_lost = self.access == Access::ReadWrite && self.survival() == Survival::Failed;
+        if is_lost && !self.is_broken {
+            self.is_broken = true;
+            self.publish();
+        }
+    }
+
     fn member_mut(&mut self, id: MemberId) -> Option<&mut Member> {
         self.members.get_mut(usize::from(id.0))
     }
@@ -319,7 +343,10 @@ fn check(assembly: &Assembly, disks: &[Facts]) -> Result<(), StartError> {
     if count != disks.len() || count > usize::from(u16::MAX) {
         return Err(StartError::Disks { members: count, disks: disks.len() });
     }
-    if !assembly.is_read_only && dimensions.level == Level::Raid1 && members.len() > MOST_REGIONS {
+    if assembly.access != Access::ReadOnly
+        && dimensions.level == Level::Raid1
+        && members.len() > MOST_REGIONS
+    {
         return Err(StartError::Copies { copies: members.len(), most: MOST_REGIONS });
     }
     let mut seats: Vec<(Slot, Seat, &str)> = Vec::new();

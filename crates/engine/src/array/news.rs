@@ -2,7 +2,7 @@
 
 use crate::work::Walk;
 use crate::{HostError, MemberMap};
-use paritas_disk::region;
+use paritas_disk::{DiskIndex, region};
 use paritas_units::{MemberId, Slot};
 use std::sync::Arc;
 
@@ -90,6 +90,8 @@ pub enum Control {
     },
     /// The array is read-only no more.
     Writable,
+    /// Let nothing in that writes, and refuse what waits for leave to write.
+    ReadOnly,
     /// Let nothing in any more; what is under way ends.
     Stop,
 }
@@ -106,10 +108,13 @@ pub enum Recipient {
 /// What an array wants done.
 #[derive(Debug, Default)]
 pub struct ArrayActions {
-    /// Requests to members; disk number `i` is member `i`.
+    /// Requests to members; those of the assembly have the numbers of their
+    /// members.
     pub requests: Vec<region::Request>,
     /// Orders for shards.
     pub controls: Vec<(Recipient, Control)>,
+    /// Disks of members that were removed: nothing is under way on them, nor ever will be.
+    pub released: Vec<DiskIndex>,
 }
 
 /// An assembly that cannot be run.

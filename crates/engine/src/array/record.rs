@@ -15,8 +15,8 @@
 //! Kernel counterpart: `md_update_sb` (F01, F02) and `md_super_write` (D04 to D06).
 
 use super::news::Control;
-use super::{Array, image};
-use crate::{Member, MemberState};
+use super::{Access, Array, image};
+use crate::Member;
 use paritas_disk::region::{Memory, Notice, Region, Regions, Request};
 use paritas_disk::{Buffer, Operation, Pool, Priority};
 use paritas_units::{MemberId, Sector, Sectors};
@@ -34,6 +34,8 @@ pub(super) struct Record {
     members_changed: bool,
     /// What the superblocks say is to be changed between clean and active, and nothing else.
     activity_changed: bool,
+    /// Members changed while nothing may be written.
+    is_owed: bool,
     /// A waived resync is part of the coming update.
     waives_work: bool,
     events: u64,
@@ -44,6 +46,8 @@ pub(super) struct Record {
     /// The generation of the map that the update under way describes.
     generation: u64,
     pool: Pool,
+    /// Superblocks that there is memory for.
+    most: usize,
     /// By member: the memory of its superblock.
     buffers: Vec<Option<Buffer>>,
     outstanding: u32,
@@ -70,22 +74,36 @@ impl Record {
     pub(super) fn new(members: &[Member]) -> Self {
         let superblocks = members.iter().filter_map(Member::superblock);
         let events = superblocks.clone().map(|superblock| superblock.events()).max().unwrap_or(0);
-        let count = superblocks.count();
-        let pool = Pool::new((count + 8).next_multiple_of(256) * SUPERBLOCK);
+        let most = (superblocks.count() + 8).next_multiple_of(256);
+        let pool = Pool::new(most * SUPERBLOCK);
         Self {
             state: State::Idle,
             members_changed: false,
             activity_changed: false,
+            is_owed: false,
             waives_work: false,
             events,
             can_decrease: false,
             says_clean: true,
             generation: 0,
             pool,
+            most,
             buffers: members.iter().map(|_| None).collect(),
             outstanding: 0,
             failed: Vec::new(),
         }
+    }
+}
+
+impl Record {
+    /// Whether there is memory for one superblock more than `members`.
+    pub(super) const fn has_room(&self, members: usize) -> bool {
+        members < self.most
+    }
+
+    /// A member has come.
+    pub(super) fn add_member(&mut self) {
+        self.buffers.push(None);
     }
 }
 
@@ -94,6 +112,18 @@ impl Array {
     pub(super) fn record_members(&mut self) {
         self.record.members_changed = true;
         self.go_on_recording();
+    }
+
+    /// The same, but not yet begun.
+    pub(super) const fn want_record(&mut self) {
+        self.record.members_changed = true;
+    }
+
+    /// The array is opened: what changed before is recorded.
+    pub(super) fn record_what_is_owed(&mut self) {
+        if std::mem::take(&mut self.record.is_owed) {
+            self.record_members();
+        }
     }
 
     /// The same, where the change lets a later start skip work.
@@ -126,8 +156,9 @@ impl Array {
         if self.record.state != State::Idle || !wanted {
             return;
         }
-        if self.is_read_only || !self.has_metadata() {
-            // Nothing is ever written; what waits for it need not wait.
+        if self.access != Access::ReadWrite || !self.has_metadata() {
+            // Nothing is written now; what waits for it need not wait.
+            self.record.is_owed |= self.record.members_changed;
             (self.record.members_changed, self.record.activity_changed) = (false, false);
             self.record.generation = self.map.generation();
             return self.update_done();
@@ -142,7 +173,7 @@ impl Array {
     }
 
     fn working(&self) -> Vec<MemberId> {
-        let is_working = |(_, member): &(u16, &Member)| member.state() != MemberState::Faulty;
+        let is_working = |(_, member): &(u16, &Member)| member.works();
         (0..).zip(&self.members).filter(is_working).map(|(id, _)| MemberId(id)).collect()
     }
 

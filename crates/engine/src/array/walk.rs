@@ -14,8 +14,8 @@
 //!
 //! Kernel counterpart: `md_do_sync` (S01 to S17), `md_check_recovery`, `remove_and_add_spares`.
 
-use super::Array;
 use super::news::{Control, Recipient};
+use super::{Access, Array};
 use crate::work::{Walk, WalkAction, window_of};
 use crate::{HostError, MemberState};
 use paritas_personality::{Survival, Target};
@@ -70,6 +70,7 @@ pub(super) struct Walker {
     is_frozen: bool,
     /// A walk could not go on though no member failed; until the members change none is begun.
     is_disabled: bool,
+    last: Option<WalkAction>,
     mismatches: u64,
     limits: WalkLimits,
     next_cookie: u64,
@@ -121,6 +122,36 @@ impl Walker {
     pub(super) const fn is_idle(&self) -> bool {
         self.run.is_none()
     }
+
+    /// What is done now.
+    pub(super) fn running(&self) -> Option<WalkAction> {
+        self.run.as_ref().map(|run| run.action)
+    }
+
+    /// What was begun last.
+    pub(super) const fn last_action(&self) -> Option<WalkAction> {
+        self.last
+    }
+
+    pub(super) const fn is_frozen(&self) -> bool {
+        self.is_frozen
+    }
+
+    /// Walks may begin again.
+    pub(super) const fn thaw(&mut self) {
+        self.is_frozen = false;
+        self.is_disabled = false;
+    }
+
+    /// What could not go on may be tried again.
+    pub(super) const fn enable(&mut self) {
+        self.is_disabled = false;
+    }
+
+    /// What somebody wants besides what is owed.
+    pub(super) const fn request(&mut self, action: Option<WalkAction>) {
+        self.requested = action;
+    }
 }
 
 impl Array {
@@ -170,7 +201,7 @@ impl Array {
 
     /// Begins a walk that is owed, or the next steps of the one under way.
     pub(super) fn go_on_walking(&mut self) {
-        if self.is_read_only || self.is_broken {
+        if self.access != Access::ReadWrite || self.closing.is_some() || self.is_broken {
             return;
         }
         if self.walker.run.is_none() {
@@ -209,9 +240,7 @@ impl Array {
     }
 
     fn is_walkable(&self) -> bool {
-        let level = self.dimensions().level;
-        let is_redundant = level.has_parity() || matches!(level, Level::Raid1 | Level::Raid10);
-        is_redundant && self.survival() != Survival::Failed
+        self.is_redundant() && self.survival() != Survival::Failed
     }
 
     /// Whether there is redundancy left that a resync could make agree.
@@ -249,6 +278,7 @@ impl Array {
         if !matches!(action, WalkAction::Recover) {
             self.walker.mismatches = 0;
         }
+        self.walker.last = Some(action);
         let end = self.end_of(action);
         let now = self.clock.steady;
         self.walker.run = Some(Run {

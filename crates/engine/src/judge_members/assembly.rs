@@ -1,7 +1,7 @@
 //! From the judgement to an array that can be run for reading, or to the reason why not.
 
 use super::{ArrayJudgement, Candidate, JournalFacts, Verdict};
-use crate::{Assembly, MemberStart};
+use crate::{Access, Assembly, MemberStart};
 use paritas_format::Superblock;
 use paritas_personality::{BadShape, Geometry, Raid0Default, Shape, Survival, personality};
 use paritas_units::{Descriptor, Level, Seat, Sector, SectorRange, Sectors, Slot};
@@ -153,7 +153,7 @@ pub fn assemble_for_reading(
         members,
         spares: Vec::new(),
         resync_offset: array.resync_offset,
-        is_read_only: true,
+        access: Access::ReadOnly,
     };
     Ok(AssembledFrom { assembly, candidates: indices })
 }

@@ -1,6 +1,7 @@
 //! The real shard, stepped by hand over memory disks.
 
 mod bounds;
+mod changes;
 mod holes;
 mod members;
 mod reads;

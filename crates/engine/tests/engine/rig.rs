@@ -2,7 +2,7 @@
 //! an order of its own and fails what it is told to.
 
 use paritas_disk::region::{self, Memory, Notice};
-use paritas_disk::{Disk, FaultKind, MemoryDisk, Operation, Pool};
+use paritas_disk::{Disk, DiskIndex, FaultKind, MemoryDisk, Operation, Pool};
 use paritas_engine::{
     Actions, Array, ArrayActions, Assembly, Clock, Config, Home, HostRequest, HostWork, Limits,
     MemberStart, Recipient, Reply, Shard, SpareStart,
@@ -114,7 +114,7 @@ impl Rig {
             members: starts,
             spares: Vec::new(),
             resync_offset: Sector::MAX,
-            is_read_only: true,
+            access: paritas_engine::Access::ReadOnly,
         };
         Self { geometry, assembly, disks, content }
     }
@@ -122,7 +122,7 @@ impl Rig {
     /// The same, to be written, with superblocks that say so, and with spares.
     pub(crate) fn writable(shape: &Shape, spares: u16) -> Self {
         let mut rig = Self::new(shape);
-        rig.assembly.is_read_only = false;
+        rig.assembly.access = paritas_engine::Access::ReadWrite;
         if shape.level == Level::Multipath {
             // Its members are ways to one disk.
             let (first, offset) = (Arc::clone(&rig.disks[0]), rig.assembly.members[0].data_offset);
@@ -195,8 +195,19 @@ impl Rig {
     fn data_offset(&self, number: usize) -> u64 {
         match self.assembly.members.get(number) {
             Some(member) => member.data_offset.0,
-            None => self.assembly.spares[number - self.assembly.members.len()].data_offset.0,
+            None => {
+                let spare = self.assembly.spares.get(number - self.assembly.members.len());
+                spare.map_or(24, |spare| spare.data_offset.0)
+            }
         }
+    }
+
+    /// A blank disk that the assembly does not know, large enough for a member; its number.
+    pub(crate) fn blank(&mut self) -> usize {
+        let longest = self.disks.iter().map(|disk| disk.facts().sectors).max().expect("members");
+        let name = format!("new-{}.img", self.disks.len());
+        self.disks.push(Arc::new(MemoryDisk::new(&name, longest + Sectors(24))));
+        self.disks.len() - 1
     }
 
     /// Overwrites sectors of a member's data.
@@ -207,7 +218,8 @@ impl Rig {
     }
 
     pub(crate) fn array(&self, shards: u16) -> Array {
-        let facts: Vec<_> = self.disks.iter().map(|disk| disk.facts().clone()).collect();
+        let known = self.assembly.members.len() + self.assembly.spares.len();
+        let facts: Vec<_> = self.disks[..known].iter().map(|disk| disk.facts().clone()).collect();
         Array::new(&self.assembly, &facts, shards).expect("the rig makes good assemblies")
     }
 
@@ -408,6 +420,8 @@ pub(crate) struct Stepper<'a> {
     pub(crate) most_pending: usize,
     pub(crate) replies: Vec<Reply>,
     pub(crate) clock: Clock,
+    /// Disks that the array has released.
+    pub(crate) released: Vec<DiskIndex>,
     actions: Actions,
 }
 
@@ -433,6 +447,7 @@ impl<'a> Stepper<'a> {
             most_pending: 0,
             replies: Vec::new(),
             clock: Clock::default(),
+            released: Vec::new(),
             actions: Actions::default(),
         }
     }
@@ -521,6 +536,7 @@ impl<'a> Stepper<'a> {
         for request in actions.requests.drain(..) {
             self.pending.push((usize::MAX, request));
         }
+        self.released.append(&mut actions.released);
         let is_over = actions.controls.is_empty();
         for (recipient, control) in actions.controls.drain(..) {
             for (number, shard) in (0..).zip(&mut self.shards) {

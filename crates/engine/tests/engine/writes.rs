@@ -96,7 +96,7 @@ fn sweep_below(rig: &Rig, shape: &Shape, model: &[u8], gone: &[u16], len: Sector
             continue;
         }
         let mut rig = rig.without(&all);
-        rig.assembly.is_read_only = true;
+        rig.assembly.access = paritas_engine::Access::ReadOnly;
         let mut modelled = Modelled::new(&rig, 1);
         modelled.model = model.to_vec();
         modelled.check_below(len);

@@ -170,3 +170,51 @@ fn a_member_that_goes_is_noticed_by_all_shards() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+/// Waits until something is true, which it must become soon.
+fn await_that(hosted: &Hosted, is_true: impl FnMut(&paritas_engine::Array) -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    assert!(hosted.wait_until(is_true, Some(deadline)), "it does not come true");
+}
+
+#[test]
+fn e05_a_member_is_exchanged_while_the_array_is_hosted_and_its_disk_let_go_of() {
+    let content = content(4096);
+    let disk = |name: &str| -> Arc<dyn Disk> { Arc::new(MemoryDisk::from_bytes(name, &content)) };
+    let (first, second) = (disk("a"), disk("b"));
+    let watched = Arc::downgrade(&first);
+    let mut assembly = crate::rig::assembly(Level::Raid1, 2, 4096);
+    assembly.access = paritas_engine::Access::ReadWrite;
+    let config = Config { shards: 2, pool_bytes: 32 << 20 };
+    let mut hosted = Hosted::start(&assembly, vec![first, second], &config).expect("it starts");
+    let id = paritas_units::MemberId(0);
+    hosted.ask(move |array| array.fail_member(id)).expect("the other one stands in");
+    await_that(&hosted, |array| array.check_removable(id).is_ok());
+    hosted.ask(move |array| array.remove_member(id)).expect("nothing is under way on it");
+    let new: Arc<dyn Disk> = Arc::new(MemoryDisk::new("c", paritas_units::Sectors(4096)));
+    let spare = |name: &str| paritas_engine::SpareStart {
+        name: name.to_owned(),
+        descriptor: paritas_units::Descriptor(0),
+        data_offset: paritas_units::Sector(0),
+        superblock: None,
+    };
+    let identity = paritas_format::DeviceUuid([3; 16]);
+    let short: Arc<dyn Disk> = Arc::new(MemoryDisk::new("d", paritas_units::Sectors(4095)));
+    let refused = hosted.add_spare(spare("d"), identity, &short);
+    assert!(matches!(refused, Err(paritas_engine::AddError::TooSmall { .. })), "{refused:?}");
+    let id = hosted.add_spare(spare("c"), identity, &new).expect("it is large enough");
+    let state = |array: &paritas_engine::Array| array.members()[usize::from(id.0)].state();
+    await_that(&hosted, |array| state(array) == paritas_engine::MemberState::InSync);
+    assert!(read(&mut hosted, 5, SectorRange::new(0, 2048)));
+    let mut replies = Vec::new();
+    hosted.wait(&mut replies);
+    replies[0].result.as_ref().expect("it is read");
+    let mut copy = vec![0; content.len()];
+    new.read(paritas_units::Sector(0), &mut copy).expect("memory does not fail");
+    assert!(copy == content, "it was rebuilt");
+    // Every thread has let go of the disks that are not used; at most a turn later.
+    let is_past = hosted.wait_until(|_| false, Some(std::time::Instant::now()));
+    assert!(!is_past, "a deadline that is over");
+    await_that(&hosted, |_| watched.upgrade().is_none() && Arc::strong_count(&short) == 1);
+    hosted.stop();
+}

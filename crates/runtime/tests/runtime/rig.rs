@@ -47,7 +47,7 @@ pub(crate) fn assembly(level: Level, members: u16, sectors: u64) -> Assembly {
         members: (0..members).map(start).collect(),
         spares: Vec::new(),
         resync_offset: Sector::MAX,
-        is_read_only: true,
+        access: paritas_engine::Access::ReadOnly,
     }
 }
 
