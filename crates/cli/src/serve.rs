@@ -96,7 +96,7 @@ fn host(
         threads => threads,
     };
     let config = Config { shards, ..Config::default() };
-    let is_read_only = array.assembly.is_read_only;
+    let is_read_only = array.assembly.access == paritas_engine::Access::ReadOnly;
     // What is a hole may be written a moment later.
     let holes = is_read_only.then(|| HoleMap::new(&array.assembly, &array.disks)).flatten();
     let allocation = holes.map(|map| Arc::new(Holes(map)) as Arc<dyn AllocationMap>);

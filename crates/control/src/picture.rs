@@ -191,9 +191,10 @@ fn members(array: &Array, around: &Surroundings, layout: Option<u32>) -> Vec<Mem
     let mut places = around.members.iter();
     let mut member = |member: &Member| {
         let place = places.next().cloned().unwrap_or_default();
-        picture(member, place, sets)
+        // A member that was removed keeps its place in the list, and nothing else.
+        (member.state() != MemberState::Removed).then(|| picture(member, place, sets))
     };
-    array.members().iter().map(&mut member).collect()
+    array.members().iter().filter_map(&mut member).collect()
 }
 
 fn picture(member: &Member, place: MemberPlace, sets: Option<u16>) -> MemberDetail {
@@ -201,7 +202,7 @@ fn picture(member: &Member, place: MemberPlace, sets: Option<u16>) -> MemberDeta
     let is_journal =
         superblock.is_some_and(|sb| sb.role() == paritas_format::superblock::Role::Journal);
     let role = match member.state() {
-        MemberState::Faulty => Role::Faulty,
+        MemberState::Faulty | MemberState::Removed => Role::Faulty,
         _ if is_journal => Role::Journal,
         MemberState::Spare => Role::Spare,
         MemberState::Recovering(_) => Role::Rebuilding,
