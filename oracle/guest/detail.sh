@@ -26,10 +26,12 @@ prepare() {
     for module in loop linear raid0 raid1 raid10 raid456 multipath faulty; do
         modprobe -d /run/modules "$module" || return 1
     done
+    # Debian's default is that nothing is written before the first write.
+    echo 0 >/sys/module/md_mod/parameters/start_ro
 }
 
 # Steps of plans.
-#
+
 # Fails members: they stay, marked.
 fail_members() {
     local image
@@ -47,10 +49,16 @@ remove_members() {
     done
 }
 
-# Lets the work that is owed, or that $2 asks for, come to sector $1 and stand there.
+freeze() {
+    echo frozen >$attributes/sync_action
+}
+
+# Lets the work that is owed, or that $2 asks for, come to sector $1 and stand there. What runs
+# already is frozen first, since the limit cannot be lowered beside it.
 stand_at() {
     local reach=$1
-    echo "$reach" >$attributes/sync_max || return 1
+    freeze
+    until echo "$reach" >$attributes/sync_max; do sleep 0.1; done
     echo 200000 >$limits/speed_limit_max
     echo "${2:-idle}" >$attributes/sync_action && await_reach
 }
@@ -58,6 +66,11 @@ stand_at() {
 # Starts the array again with the words $@ and all images.
 again() {
     stop && mdadm --assemble "$array" "$@" "${device[@]}"
+}
+
+# Arrays are assembled so that nothing is written before the first write.
+auto_read() {
+    echo 1 >/sys/module/md_mod/parameters/start_ro
 }
 
 # Makes the array dirty for as long as it runs.
@@ -79,25 +92,32 @@ make() {
     echo 1 >$limits/speed_limit_min
     echo 1 >$limits/speed_limit_max
     mdadm --create "$array" --run --homehost=oracle $words "${devices[@]}" || return 1
-    case $steps in
-        *stand_at* | *frozen*) echo frozen >$attributes/sync_action || return 1 ;;
-    esac
     eval "$steps"
+}
+
+# What the driver's attributes say of the moment.
+describe() {
+    local attribute
+    for attribute in array_state sync_action sync_completed sync_speed bitmap/chunksize; do
+        [ ! -e "$attributes/$attribute" ] || echo "$attribute $(<"$attributes/$attribute")"
+    done >moment
+    local image name
+    for image in "${!device[@]}"; do
+        name=${device[$image]##*/}
+        [ ! -e "$attributes/dev-$name" ] ||
+            echo "$image $name $(<"/sys/block/$name/dev") $(<"$attributes/dev-$name/state")"
+    done | sort >members
 }
 
 record() {
     sleep 0.4
-    mdadm --detail "$array" >detail
-    mdadm --detail --test "$array" >detail-test
+    mdadm --detail "$array" >detail && mdadm --detail --brief "$array" >brief &&
+        mdadm --detail --brief --verbose "$array" >brief-verbose &&
+        mdadm --detail --export "$array" >export || return 1
+    mdadm --detail --test "$array" >/dev/null
     echo $? >code
-    mdadm --detail --brief "$array" >brief
-    mdadm --detail --brief --verbose "$array" >brief-verbose
-    mdadm --detail --export "$array" >export
     cat /proc/mdstat >mdstat
-    local image
-    for image in "${!device[@]}"; do
-        echo "$image ${device[$image]##*/} $(<"/sys/block/${device[$image]##*/}/dev")"
-    done | sort >devices-of
+    describe
     snapshot
 }
 
@@ -117,6 +137,7 @@ run_plan() {
         cd "$directory" && exec >>log 2>&1
         echo idle >$attributes/sync_action
         echo 200000 >$limits/speed_limit_max
+        echo 0 >/sys/module/md_mod/parameters/start_ro
         stop
         attach none
     )

@@ -22,6 +22,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         let program = build::program(root)?;
         compared = oracle::run(root, &oracle::Options::subset(program.clone()))?.comparisons;
         compared += oracle::create::run(root, &oracle::create::Options::subset(program))?;
+        compared += oracle::detail::run(root, &oracle::detail::Options::subset())?;
         Ok(())
     })?;
     stage("members put to the real driver", || {

@@ -19,6 +19,9 @@ mod picture;
 mod quote;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub use calendar::calendar_time;
 pub use detail::{
     Access, Bitmap, Condition, Detail, MemberDetail, Policy, Role, VERSION, Work, WorkKind,

@@ -74,7 +74,6 @@ impl Detail {
         let component = dimensions.used.iter().max().filter(|_| has_component);
         let work = array.progress().map(Work::from);
         let is_redundant = level.has_parity() || matches!(level, Level::Raid1 | Level::Raid10);
-        let is_resync_owed = array.resync_offset() != paritas_units::Sector::MAX;
         Self {
             version: VERSION,
             name: array.name().to_owned(),
@@ -102,7 +101,7 @@ impl Detail {
                 Survival::Degraded => Condition::Degraded,
                 Survival::Failed => Condition::Failed,
             },
-            is_resync_pending: is_redundant && is_resync_owed && work.is_none(),
+            is_resync_pending: array.is_resync_owed() && work.is_none(),
             work,
             policy: policy(is_redundant, newest),
             bitmap: around.bitmap.clone().or_else(|| bitmap(newest?)),

@@ -9,6 +9,7 @@ mod combination;
 mod conditions;
 mod content;
 pub(crate) mod create;
+pub(crate) mod detail;
 pub(crate) mod fixtures;
 mod judge;
 mod made;
@@ -72,6 +73,8 @@ enum Other {
     Judge(judge::Options),
     /// The bytes of `paritas create` beside those of mdadm --create
     Create(create::Options),
+    /// What is said about running arrays beside mdadm --detail and /proc/mdstat
+    Detail(detail::Options),
 }
 
 impl Options {
@@ -131,6 +134,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
         let comparisons = match other {
             Other::Judge(options) => judge::run(root, options)?,
             Other::Create(options) => create::run(root, options)?,
+            Other::Detail(options) => detail::run(root, options)?,
         };
         return Ok(Summary { comparisons, ..Summary::default() });
     }

@@ -244,7 +244,7 @@ impl Array {
     }
 
     /// Whether there is redundancy left that a resync could make agree.
-    fn can_resync(&self) -> bool {
+    pub(super) fn can_resync(&self) -> bool {
         let mut in_sync = self.members.iter().filter(|one| one.state() == MemberState::InSync);
         match self.dimensions().level {
             Level::Raid1 => in_sync.nth(1).is_some(),
