@@ -11,14 +11,17 @@
 
 pub mod bad_blocks;
 pub mod bitmap;
+pub mod config;
 pub mod copy;
 pub mod create;
 pub mod dump;
 pub mod examine;
+pub mod fuzz;
 pub mod gather;
 pub mod look;
 pub mod query;
 pub mod reading;
 pub mod restore;
+pub mod scan;
 pub mod writing;
 pub mod zero;

@@ -14,6 +14,8 @@ mod tests;
 mod text;
 mod walk;
 
+pub(crate) use walk::take_apart;
+
 use paritas_disk::Opener;
 use paritas_engine::judge_members::{
     ArrayJudgement, Candidate, DriverOutcome, ReadChoices, RefusedAssembly, assemble_for_reading,

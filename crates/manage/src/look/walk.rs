@@ -72,7 +72,7 @@ pub(super) fn walk(opener: &dyn Opener, words: &[String]) -> Walked {
 }
 
 /// The whole, or its partitions; and what was ambiguous.
-pub(super) fn take_apart(whole: Found) -> (Vec<Found>, Vec<String>) {
+pub(crate) fn take_apart(whole: Found) -> (Vec<Found>, Vec<String>) {
     let read = |at, bytes: &mut [u8]| whole.disk.read(at, bytes);
     let table = partition::read(whole.disk.facts().sectors, read).ok().flatten();
     let partitions = table.map(|table| table.partitions).unwrap_or_default();
