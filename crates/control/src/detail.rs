@@ -44,6 +44,12 @@ pub struct Detail {
     pub preferred_minor: Option<u32>,
     /// Whether it may be written.
     pub access: Access,
+    /// The driver's word for the array's state (`clean`, `active`, `readonly`, `broken`, ...).
+    pub state: String,
+    /// The driver's word for what is done over the whole array (`idle`, `resync`, `frozen`, ...).
+    pub action: String,
+    /// The driver's word for what was begun last.
+    pub last_action: Option<String>,
     /// Whether superblocks say that nothing is being written.
     pub is_clean: bool,
     /// What is left of redundancy.

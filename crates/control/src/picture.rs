@@ -21,8 +21,6 @@ pub struct Surroundings {
     pub map_name: Option<String>,
     /// The name of this machine, to tell arrays that are local to it.
     pub host: Option<String>,
-    /// Nothing is written until the first write of a host. Counts while the array is read-only.
-    pub is_auto_read: bool,
     /// The members' places, in the order of the array's members; a member without one is shown by
     /// its name.
     pub members: Vec<MemberPlace>,
@@ -49,7 +47,6 @@ impl Surroundings {
             device: device.into(),
             map_name: None,
             host: None,
-            is_auto_read: false,
             members: Vec::new(),
             bitmap: None,
             clients: 0,
@@ -90,11 +87,14 @@ impl Detail {
             component_size: component.map(|used| bytes(*used)),
             slots: dimensions.slots,
             preferred_minor: newest.and_then(Superblock::preferred_minor),
-            access: match (array.is_read_only(), around.is_auto_read) {
-                (false, _) => Access::ReadWrite,
-                (true, true) => Access::AutoRead,
-                (true, false) => Access::ReadOnly,
+            access: match array.access() {
+                paritas_engine::Access::ReadWrite => Access::ReadWrite,
+                paritas_engine::Access::AutoRead => Access::AutoRead,
+                paritas_engine::Access::ReadOnly => Access::ReadOnly,
             },
+            state: array.state().word().to_owned(),
+            action: array.action().word().to_owned(),
+            last_action: array.last_action().map(|action| action.word().to_owned()),
             is_clean: array.is_clean(),
             condition: match array.survival() {
                 Survival::Whole => Condition::Whole,
@@ -118,8 +118,8 @@ impl Detail {
 
 /// The superblock that says most of the array: the one with the most events of a member that works.
 fn newest(array: &Array) -> Option<&Superblock> {
-    let works = |member: &&Member| member.state() != MemberState::Faulty;
-    let superblocks = array.members().iter().filter(works).filter_map(Member::superblock);
+    let working = array.members().iter().filter(|member| member.works());
+    let superblocks = working.filter_map(Member::superblock);
     // Of those with as many events the first one.
     superblocks.rev().max_by_key(|superblock| superblock.events())
 }

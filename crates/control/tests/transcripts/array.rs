@@ -6,7 +6,7 @@ use paritas_disk::Facts;
 use paritas_engine::judge_members::{
     Candidate, JournalFacts, ReadChoices, Verdict, assemble_for_reading, judge_members,
 };
-use paritas_engine::{Array, Assembly, Report, SpareStart};
+use paritas_engine::{Access, Array, Assembly, Report, SpareStart};
 use paritas_format::superblock::Role;
 use paritas_units::{Descriptor, MemberId, Sector};
 
@@ -26,7 +26,6 @@ pub(crate) fn picture(transcript: &Transcript) -> Detail {
     }
     let mut around = Surroundings::of("/dev/md0");
     around.host = Some("oracle".to_owned());
-    around.is_auto_read = transcript.moment("array_state") == "read-auto";
     let place = |member: &&Member| MemberPlace {
         path: format!("/dev/{}", member.name),
         device: member.device,
@@ -64,8 +63,11 @@ fn assembly(transcript: &Transcript) -> (Assembly, Vec<usize>) {
         order.push(*index);
     }
     assembly.name = "md0".to_owned();
-    let state = transcript.moment("array_state");
-    assembly.is_read_only = matches!(state, "readonly" | "read-auto");
+    assembly.access = match transcript.moment("array_state") {
+        "readonly" => Access::ReadOnly,
+        "read-auto" => Access::AutoRead,
+        _ => Access::ReadWrite,
+    };
     if transcript.is_dirty() {
         // What it says on disk is for the next start.
         assembly.resync_offset = Sector::MAX;
