@@ -2,8 +2,8 @@
 //!
 //! The one thing to understand: a failure is turned into knowledge about the window ("these
 //! sectors of that member cannot be read") and the piece is planned again; the personality then
-//! finds another way, or says that there is none. Nothing is written back: the array is only read
-//! (P107).
+//! finds another way, or says that there is none. What was met is mended when the piece has all it wants
+//! ([`crate::mend`]).
 //!
 //! A read of more than 4 KiB that failed says little, since one sector may be to blame. It becomes
 //! a *suspect*, and when the plan is played again it is read in parts of 4 KiB; a part that fails
@@ -33,6 +33,9 @@ const PLACES_NAMED: usize = 3;
 impl Shard {
     /// A phase has ended with failures: gives up what is held and asks for the window alone.
     pub(crate) fn judge(&mut self, key: Key) {
+        if self.pieces.get(key).mend.is_some() {
+            return self.judge_mend(key);
+        }
         if self.pieces.get(key).failures.iter().any(|failure| failure.tried != Tried::Read) {
             return self.judge_writes(key);
         }
@@ -143,7 +146,14 @@ impl Shard {
                 failure.range
             }
         };
-        self.windows.note(window, |trouble| trouble.mark(id, member, range));
+        let mut is_news = false;
+        self.windows.note(window, |trouble| {
+            is_news = trouble.mark(id, member, range);
+            is_news
+        });
+        if is_news && range != WHOLE {
+            self.pieces.get_mut(key).marks.push((failure.target, range));
+        }
     }
 
     /// The error for sectors that cannot be had, with what is wrong with each slot.

@@ -21,6 +21,7 @@ pub mod judge_members;
 mod lease;
 mod map;
 mod member;
+mod mend;
 mod player;
 mod request;
 mod scratch;

@@ -28,6 +28,8 @@ pub struct MemberMap {
     resync_offset: Sector,
     has_bad_blocks: bool,
     is_broken: bool,
+    may_mend: bool,
+    must_record: u64,
 }
 
 /// What a map is made from, besides the members.
@@ -37,6 +39,10 @@ pub(crate) struct MapFacts {
     /// As superblocks hold it.
     pub(crate) resync_offset: Sector,
     pub(crate) is_broken: bool,
+    /// The array is open for writing.
+    pub(crate) is_open: bool,
+    /// The last map in which a member has failed.
+    pub(crate) must_record: u64,
 }
 
 /// A member as the data path needs it.
@@ -74,8 +80,18 @@ impl MemberMap {
         }
         let has_bad_blocks = members.iter().any(|member| !member.bad_blocks.is_empty());
         let resync_offset = array_position(facts.resync_offset, dimensions);
-        let MapFacts { generation, is_broken, .. } = facts;
-        Self { generation, members, seats, resync_offset, has_bad_blocks, is_broken }
+        let MapFacts { generation, is_broken, is_open, must_record, .. } = facts;
+        let may_mend = is_open && !is_broken;
+        Self {
+            generation,
+            members,
+            seats,
+            resync_offset,
+            has_bad_blocks,
+            is_broken,
+            may_mend,
+            must_record,
+        }
     }
 
     /// Counts the maps of an array from 0 on.
@@ -92,6 +108,17 @@ impl MemberMap {
     /// Whether so much has failed that nothing may be written.
     pub(crate) const fn is_broken(&self) -> bool {
         self.is_broken
+    }
+
+    /// The map up to which failures must be on disk before anything is promised: a later start
+    /// could trust a member that has missed it.
+    pub(crate) const fn must_record(&self) -> u64 {
+        self.must_record
+    }
+
+    /// Whether what cannot be read may be written anew.
+    pub(crate) const fn may_mend(&self) -> bool {
+        self.may_mend
     }
 
     /// The member in a seat, faulty or not.

@@ -16,6 +16,7 @@ use paritas_format::Superblock;
 use paritas_personality::{Presence, Target};
 use paritas_units::{Descriptor, Sector, SectorRange};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How far a member can be trusted.
 #[doc(alias("Faulty", "In_sync", "rdev_flags"))]
@@ -42,6 +43,9 @@ pub struct Member {
     target: Option<Target>,
     state: MemberState,
     read_errors: u64,
+    corrected: u64,
+    error_weight: u64,
+    last_error: Duration,
     /// The map in which nobody uses it any more: of a faulty member.
     pub(crate) retired: u64,
     pub(crate) disk: DiskIndex,
@@ -63,6 +67,12 @@ impl MemberState {
             Sector::MAX => Self::InSync,
             below => Self::Recovering(below),
         }
+    }
+
+    /// Whether this is the state of a member that is neither faulty nor removed.
+    #[must_use]
+    pub const fn works(self) -> bool {
+        !matches!(self, Self::Faulty | Self::Removed)
     }
 
     /// The state as a personality sees it.
@@ -102,6 +112,9 @@ impl Member {
             target: Some(Target { slot: start.slot, seat: start.seat }),
             state: MemberState::of(start),
             read_errors: 0,
+            corrected: corrected_in(start.superblock.as_ref()),
+            error_weight: 0,
+            last_error: Duration::ZERO,
             retired: 0,
             disk: DiskIndex(0),
             data_offset: start.data_offset,
@@ -121,6 +134,9 @@ impl Member {
             target: None,
             state: MemberState::Spare,
             read_errors: 0,
+            corrected: corrected_in(start.superblock.as_ref()),
+            error_weight: 0,
+            last_error: Duration::ZERO,
             retired: 0,
             disk: DiskIndex(0),
             data_offset: start.data_offset,
@@ -168,21 +184,39 @@ impl Member {
     }
 
     /// Sectors that could not be read since the array was started.
-    #[doc(alias = "errors")]
     #[must_use]
     pub const fn read_errors(&self) -> u64 {
         self.read_errors
     }
 
-    /// Counts sectors that could not be read.
-    pub(crate) const fn count_read_errors(&mut self, sectors: u64) {
+    /// Sectors that could not be read, and were written anew.
+    #[doc(alias = "errors")]
+    #[must_use]
+    pub const fn corrected_errors(&self) -> u64 {
+        self.corrected
+    }
+
+    /// Counts sectors that were written anew.
+    pub(crate) const fn count_corrected(&mut self, sectors: u64) {
+        self.corrected = self.corrected.saturating_add(sectors);
+    }
+
+    /// Counts sectors that could not be read; gives the weight of all errors so far, which halves
+    /// with every hour in which there is none (P109).
+    #[doc(alias = "check_decay_read_errors")]
+    pub(crate) fn count_read_errors(&mut self, sectors: u64, now: Duration) -> u64 {
         self.read_errors = self.read_errors.saturating_add(sectors);
+        let hours = now.saturating_sub(self.last_error).as_secs() / 3600;
+        let halved = u32::try_from(hours).ok().and_then(|by| self.error_weight.checked_shr(by));
+        self.error_weight = halved.unwrap_or(0).saturating_add(1);
+        self.last_error = now;
+        self.error_weight
     }
 
     /// Whether it is neither faulty nor removed.
     #[must_use]
     pub const fn works(&self) -> bool {
-        !matches!(self.state, MemberState::Faulty | MemberState::Removed)
+        self.state.works()
     }
 
     /// Makes the member faulty.
@@ -213,4 +247,9 @@ impl Member {
             };
         }
     }
+}
+
+/// What a superblock says of sectors that were written anew.
+fn corrected_in(superblock: Option<&Superblock>) -> u64 {
+    superblock.map_or(0, |superblock| superblock.corrected_reads().into())
 }

@@ -35,6 +35,9 @@ impl Shard {
         if !self.pieces.get(key).failures.is_empty() {
             self.apply_failures(key);
         }
+        if self.pieces.get(key).mend.is_some() {
+            return self.go_on_mending(key);
+        }
         let work = self.work_of(key);
         if work.writes() && !self.get_token(key, work) {
             return;
@@ -49,6 +52,11 @@ impl Shard {
         if self.needs_window(key) && !self.get_window(key, Claim::Shared) {
             return;
         }
+        self.take_scratch_and_play(key);
+    }
+
+    /// Plays the plan as soon as its scratch is there.
+    pub(crate) fn take_scratch_and_play(&mut self, key: Key) {
         if !self.pieces.get(key).plan.scratch().is_empty() && self.scratch.is_waited_for() {
             self.pieces.get_mut(key).state = State::AwaitsScratch;
             self.scratch.wait(key);
@@ -146,6 +154,7 @@ impl Shard {
         piece.span = span;
         piece.cursor = 0;
         piece.map_generation = self.map.generation();
+        piece.must_record = self.map.must_record();
         planned
     }
 
@@ -260,16 +269,19 @@ impl Shard {
 
     /// The plan is over: on to the next span, or the end of the piece.
     pub(crate) fn span_done(&mut self, key: Key) {
+        if self.pieces.get(key).mend.is_some() {
+            return self.mended(key);
+        }
         let promises = self.work_of(key).promises();
         let piece = self.pieces.get_mut(key);
-        if promises && piece.map_generation > self.recorded {
+        if promises && piece.must_record > self.recorded {
             piece.state = State::AwaitsRecord;
             self.await_record.push(key);
             return;
         }
         piece.done = piece.done + piece.span.len;
         if piece.done >= piece.range.len {
-            return self.finish(key, Ok(()));
+            return self.mend_or_finish(key);
         }
         self.plan_again(key);
     }

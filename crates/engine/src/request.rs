@@ -9,9 +9,11 @@
 //! *idle* → *planning* → (*awaits lease* → *planning*) → (*awaits window* → *planning*) → (*awaits
 //! scratch*) → *playing* → (*awaits record*) → *idle*; from *playing* back to *planning* when a span
 //! is done and another is left, or when a read has failed; from *playing* to *awaits map* and from
-//! there to *planning* when a write has failed.
+//! there to *planning* when a write has failed. Before it ends, a piece that has met read
+//! errors plays a plan more for each of them ([`crate::mend`]).
 
 use crate::lease::WriteToken;
+use crate::mend::Mend;
 use crate::scratch::Lent;
 use crate::slab::Key;
 use crate::window::Claim;
@@ -66,6 +68,8 @@ pub(crate) struct Piece {
     pub(crate) outstanding: u32,
     /// Generation of the map that the plan was made from.
     pub(crate) map_generation: u64,
+    /// The map up to which failures must be on disk before this piece ends.
+    pub(crate) must_record: u64,
     /// Counts the users of this place, so that a late notice is recognised.
     pub(crate) life: u16,
     pub(crate) lent: Lent,
@@ -80,6 +84,10 @@ pub(crate) struct Piece {
     pub(crate) failures: Vec<Failure>,
     /// Long reads that failed, and are now read in short parts.
     pub(crate) suspects: Vec<(Target, SectorRange)>,
+    /// Places that could not be read, and are mended before the piece ends.
+    pub(crate) marks: Vec<(Target, SectorRange)>,
+    /// The place that is being mended.
+    pub(crate) mend: Option<Mend>,
 }
 
 /// How a piece makes sectors read as zeroes.
@@ -164,6 +172,7 @@ impl Piece {
             cursor: 0,
             outstanding: 0,
             map_generation: 0,
+            must_record: 0,
             life: 0,
             lent: Lent::default(),
             token: None,
@@ -172,6 +181,8 @@ impl Piece {
             writes_until: 0,
             failures: Vec::new(),
             suspects: Vec::new(),
+            marks: Vec::new(),
+            mend: None,
         }
     }
 
@@ -190,6 +201,8 @@ impl Piece {
         self.life = self.life.wrapping_add(1);
         self.failures.clear();
         self.suspects.clear();
+        self.marks.clear();
+        self.mend = None;
     }
 
     /// Whether a plan of it is played that was made from a map.

@@ -174,6 +174,7 @@ impl Array {
         self.check_writable()?;
         self.access = Access::ReadWrite;
         self.look_whether_broken();
+        self.publish();
         self.tell_all(Control::Writable);
         if !self.is_marked() {
             self.tell_all(Control::Grant);
@@ -186,6 +187,7 @@ impl Array {
     #[doc(alias = "md_set_readonly")]
     fn close(&mut self, to: Access) {
         self.closing = Some(Closing { to });
+        self.publish();
         self.tell_all(Control::ReadOnly);
         self.interrupt_walk();
         if self.is_marked() {

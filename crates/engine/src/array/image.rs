@@ -71,6 +71,7 @@ fn fill_v1(superblock: &mut V1, members: &[&Member], own: &Member, facts: &Facts
     let mut features = header.feature_map.get();
     features &= !(FeatureMap::RECOVERY_OFFSET.0 | FeatureMap::REPLACEMENT.0);
     header.recovery_offset.set(0);
+    header.corrected_reads.set(u32::try_from(own.corrected_errors()).unwrap_or(u32::MAX));
     if let MemberState::Recovering(below) = own.state() {
         features |= FeatureMap::RECOVERY_OFFSET.0;
         header.recovery_offset.set(below.0);

@@ -54,6 +54,12 @@ pub struct Clock {
     pub wall: u64,
 }
 
+/// The weight of read errors at which a member is given up (P109).
+#[doc(alias = "max_corrected_read_errors")]
+const MOST_READ_ERRORS: u64 = 20;
+/// The same with parity, where the driver compares with the stripes that it keeps.
+const MOST_READ_ERRORS_WITH_PARITY: u64 = 256;
+
 /// A running array.
 #[doc(alias = "mddev")]
 #[derive(Debug)]
@@ -72,6 +78,8 @@ pub struct Array {
     #[doc(alias = "recovery_cp")]
     resync_offset: Sector,
     is_broken: bool,
+    /// The last map in which a member has failed.
+    must_record: u64,
     clock: Clock,
     activity: Activity,
     record: Record,
@@ -90,7 +98,9 @@ impl Array {
         let dimensions = assembly.geometry.dimensions();
         let members = Member::all(assembly, disks);
         let resync_offset = assembly.resync_offset;
-        let facts = MapFacts { generation: 0, resync_offset, is_broken: false };
+        let is_open = assembly.access == Access::ReadWrite;
+        let facts =
+            MapFacts { generation: 0, resync_offset, is_broken: false, is_open, must_record: 0 };
         let shards = if dimensions.level == Level::Raid10 { 1 } else { shards.max(1) };
         let mut array = Self {
             name: assembly.name.as_str().into(),
@@ -102,6 +112,7 @@ impl Array {
             closing: None,
             resync_offset,
             is_broken: false,
+            must_record: 0,
             clock: Clock::default(),
             activity: Activity::new(shards),
             record: Record::new(&members),
@@ -126,9 +137,10 @@ impl Array {
     /// Takes a report.
     pub fn report(&mut self, report: Report) {
         match report {
-            Report::ReadErrors { member, sectors } => {
+            Report::ReadErrors { member, sectors } => self.read_failed(member, sectors),
+            Report::Mended { member, sectors } => {
                 if let Some(member) = self.member_mut(member) {
-                    member.count_read_errors(sectors);
+                    member.count_corrected(sectors);
                 }
             }
             Report::Gone { member } => self.fail(member),
@@ -206,10 +218,25 @@ impl Array {
             member.fail();
             member.retired = next;
         }
+        self.must_record = next;
         self.is_broken |= self.survival() == Survival::Failed;
         self.publish();
         self.record_members();
         self.interrupt_walk();
+    }
+
+    /// Counts a read error; too many in a short time make the member faulty (P109, P508).
+    fn read_failed(&mut self, id: MemberId, sectors: u64) {
+        let now = self.clock.steady;
+        let most = match self.dimensions().level.has_parity() {
+            true => MOST_READ_ERRORS_WITH_PARITY,
+            false => MOST_READ_ERRORS,
+        };
+        let weight = self.member_mut(id).map(|member| member.count_read_errors(sectors, now));
+        let is_open = self.access == Access::ReadWrite && self.is_redundant();
+        if is_open && weight.is_some_and(|weight| weight > most) {
+            self.fail(id);
+        }
     }
 
     /// Whether data are lost without this member.
@@ -224,6 +251,8 @@ impl Array {
             generation: self.map.generation() + 1,
             resync_offset: self.resync_offset,
             is_broken: self.is_broken,
+            is_open: self.access == Access::ReadWrite && self.closing.is_none(),
+            must_record: self.must_record,
         };
         self.map = Arc::new(MemberMap::new(&self.members, self.geometry.dimensions(), facts));
         self.tell_all(Control::Adopt(Arc::clone(&self.map)));

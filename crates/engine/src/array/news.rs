@@ -16,6 +16,13 @@ pub enum Report {
         /// How many sectors.
         sectors: u64,
     },
+    /// Sectors of a member that could not be read were written anew, and can be read.
+    Mended {
+        /// The member.
+        member: MemberId,
+        /// How many sectors.
+        sectors: u64,
+    },
     /// The disk of a member is not there any more.
     Gone {
         /// The member.

@@ -71,6 +71,8 @@ pub(super) struct Walker {
     /// A walk could not go on though no member failed; until the members change none is begun.
     is_disabled: bool,
     last: Option<WalkAction>,
+    /// Why the last walk that could not go on did not.
+    error: Option<HostError>,
     mismatches: u64,
     limits: WalkLimits,
     next_cookie: u64,
@@ -170,6 +172,13 @@ impl Array {
     #[must_use]
     pub const fn mismatches(&self) -> u64 {
         self.walker.mismatches
+    }
+
+    /// Why the last walk ended before its time, if something could not be read or written. Until a
+    /// member is added, or somebody orders a walk, none is begun.
+    #[must_use]
+    pub const fn walk_error(&self) -> Option<&HostError> {
+        self.walker.error.as_ref()
     }
 
     /// Changes how fast a walk may go.
@@ -279,6 +288,7 @@ impl Array {
             self.walker.mismatches = 0;
         }
         self.walker.last = Some(action);
+        self.walker.error = None;
         let end = self.end_of(action);
         let now = self.clock.steady;
         self.walker.run = Some(Run {
@@ -372,8 +382,9 @@ impl Array {
         if let Some(step) = run.steps.iter_mut().find(|step| step.cookie == cookie) {
             step.has_ended = true;
         }
-        if result.is_err() {
+        if let Err(error) = result {
             (run.is_interrupted, run.has_failed) = (true, true);
+            self.walker.error.get_or_insert_with(|| error.clone());
         }
         while let Some(step) = run.steps.front().filter(|step| step.has_ended) {
             // A step that failed has not brought anything on, nor has what comes after it.

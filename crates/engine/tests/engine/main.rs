@@ -4,6 +4,7 @@ mod bounds;
 mod changes;
 mod holes;
 mod members;
+mod mends;
 mod reads;
 mod rig;
 mod writes;

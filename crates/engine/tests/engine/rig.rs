@@ -371,6 +371,8 @@ pub(crate) struct Faults {
     pub(crate) by_member: BTreeMap<u16, u64>,
     /// The longest request that succeeds; longer ones fail though each sector is good.
     pub(crate) longest: Option<u64>,
+    /// Bad sectors stay bad though they are written; a write of one fails if it is `true`.
+    pub(crate) stays_bad: Option<bool>,
 }
 
 impl Faults {
@@ -388,11 +390,20 @@ impl Faults {
             let is_bad = is_read
                 && (start..start + region.count.0).any(|at| self.bad.contains(&(member, at)));
             *self.by_member.entry(member).or_default() += 1;
+            let is_write = matches!(request.operation, Operation::Write { .. });
+            let is_inside = |(bad, at): &(u16, u64)| {
+                *bad == member && (start..start + region.count.0).contains(at)
+            };
+            let is_stubborn =
+                is_write && self.stays_bad == Some(true) && self.bad.iter().any(is_inside);
+            if is_write && self.stays_bad.is_none() && region.at.0 >= data_offset {
+                self.bad.retain(|one| !is_inside(one));
+            }
             let is_gone = self.gone.contains(&member);
             let is_long = self.longest.is_some_and(|longest| region.count.0 > longest);
             let count = u64::try_from(request.regions.as_slice().len()).expect("few");
             let is_chosen = self.fail_nth == Some(number) && u64::from(bit) == number % count;
-            let fails = is_bad || is_long || is_gone || is_chosen;
+            let fails = is_bad || is_stubborn || is_long || is_gone || is_chosen;
             if fails {
                 self.failed += 1;
                 errors.set(bit);
