@@ -28,13 +28,12 @@ use paritas_disk::{
     perform,
 };
 use paritas_units::{SECTOR_BYTES, Sectors};
-use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use setup::{MOST_FILES, MOST_UNDER_WAY};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,8 +55,9 @@ pub struct Ring {
     /// Keeps the registered memory alive.
     _pool: Pool,
     has_files: bool,
-    /// Readable when the ring has completions, once somebody has asked for it.
-    event: OnceCell<OwnedFd>,
+    /// Whether the kernel signals the threads' event for completions too; from the first time on that
+    /// somebody asks for it.
+    has_event: OnceCell<()>,
     /// The kernel takes entries from the thread that made the ring only.
     _of_one_thread: PhantomData<*const ()>,
 }
@@ -117,7 +117,7 @@ impl Ring {
             registered: (pool.memory().0, bytes),
             _pool: pool.clone(),
             has_files,
-            event: OnceCell::new(),
+            has_event: OnceCell::new(),
             _of_one_thread: PhantomData,
         })
     }
@@ -224,9 +224,8 @@ impl Ring {
     /// Makes the event unreadable. It must come before the look at the ring: what comes after the
     /// look signals again.
     fn clear_event(&self) {
-        if let Some(event) = self.event.get() {
-            // Nothing to read means nothing to clear.
-            let _ = rustix::io::read(event, &mut [0_u8; 8]);
+        if self.has_event.get().is_some() {
+            self.elsewhere.clear_event();
         }
     }
 
@@ -360,16 +359,17 @@ impl Driver for Ring {
         let mut waited = false;
         loop {
             self.clear_event();
-            self.watch();
             self.hand_over(0, None);
             self.reap();
-            // What came of the completions: the next entries, and the watch over what went to
-            // the threads. The caller may wait elsewhere, so none of it may stay with us.
-            self.watch();
+            // What came of the completions. The caller may wait elsewhere, so none of it may stay
+            // with us.
             self.hand_over(0, None);
             done.append(&mut self.ended);
             if done.len() > before || self.in_flight() == 0 || waited {
                 return;
+            }
+            if wait != Wait::No {
+                self.watch();
             }
             match wait {
                 Wait::No => return,
@@ -392,19 +392,20 @@ impl Driver for Ring {
     }
 
     fn flush_batch(&mut self) {
-        self.watch();
         self.hand_over(0, None);
     }
 
-    /// An event that the ring signals: a ring whose work is deferred does not wake those who poll
-    /// its own descriptor. Only who asks pays for it.
+    /// The threads' event, which the ring signals as well: a ring whose work is deferred does not
+    /// wake those who poll its own descriptor. An event of the ring's own that follows the threads'
+    /// would not do: kernels lose the signal of one event that another one's signal causes. Only who
+    /// asks pays for it.
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
-        if self.event.get().is_none() {
-            let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+        let event = self.elsewhere.wait_fd()?;
+        if self.has_event.get().is_none() {
             self.ring.submitter().register_eventfd(event.as_raw_fd()).ok()?;
-            self.event.get_or_init(|| event);
+            self.has_event.get_or_init(|| ());
         }
-        self.event.get().map(AsFd::as_fd)
+        Some(event)
     }
 
     /// The kernel signals the event when its list of ended entries ceases to be empty. An entry that
@@ -420,6 +421,7 @@ impl Driver for Ring {
             && !submission.cq_overflow()
             && completion.is_empty()
             && self.ended.is_empty()
+            && self.elsewhere.may_sleep()
     }
 }
 

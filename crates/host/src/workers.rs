@@ -111,6 +111,11 @@ impl Workers {
         }
     }
 
+    /// Makes the event unreadable.
+    pub(crate) fn clear_event(&self) {
+        self.shared.clear_event();
+    }
+
     /// Waits until something has ended, or for `most`.
     fn wait(&self, most: Option<Duration>) {
         let time = most.and_then(|most| Timespec::try_from(most).ok());
