@@ -38,7 +38,7 @@ use access::Closing;
 use activity::Activity;
 use paritas_disk::region::MOST_REGIONS;
 use paritas_disk::{Facts, region};
-use paritas_personality::{Dimensions, Geometry, Survival};
+use paritas_personality::{Dimensions, Geometry, Survival, Target};
 use paritas_units::{Level, MemberId, Seat, Sector, Sectors, Slot};
 use record::Record;
 use std::sync::Arc;
@@ -338,6 +338,16 @@ impl Array {
             }
         }
         self.geometry.survives(&usable)
+    }
+
+    /// Whether a slot has no member that is in sync.
+    pub(crate) fn is_degraded(&self) -> bool {
+        let is_seated = |slot: u16| {
+            let target = Target { slot: Slot(slot), seat: Seat::Original };
+            let is_there = |one: &Member| one.target() == Some(target);
+            self.members.iter().any(|one| is_there(one) && one.state() == MemberState::InSync)
+        };
+        !(0..self.dimensions().slots).all(is_seated)
     }
 
     /// Redundancy agrees below this position, as superblocks hold it; [`Sector::MAX`] when in sync.

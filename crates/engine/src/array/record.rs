@@ -214,6 +214,9 @@ impl Array {
     }
 
     /// Counts the update: one event more, or, where it only undoes the last flip, one less (2.5).
+    ///
+    /// While a slot is empty the number never goes back: the member that left it may come again, and
+    /// only the number tells that it has missed writes.
     fn count_event(&mut self) {
         let is_flip = self.record.activity_changed && !self.record.members_changed;
         let becomes_clean = self.activity.says_clean();
@@ -221,6 +224,7 @@ impl Array {
             && becomes_clean
             && self.record.can_decrease
             && self.resync_offset == Sector::MAX
+            && !self.is_degraded()
             && self.record.events != 1;
         if decreases {
             self.record.events -= 1;

@@ -232,6 +232,30 @@ fn i04_no_member_is_written_before_all_superblocks_say_active() {
 }
 
 #[test]
+fn events_never_go_back_while_a_slot_is_empty() {
+    for shape in redundant_cases() {
+        let rig = Rig::writable(&shape, 0).without(&[1]);
+        let mut stepper = Stepper::new(&rig, 1);
+        let before = rig.superblock(0).events();
+        for round in 1..4 {
+            let range = SectorRange::new(round, 9);
+            let content = fresh(range, &mut Chance(round));
+            stepper.ask(round, HostWork::Write { range, durable: false }, Some(&content));
+            stepper.finish();
+            stepper.replies.pop().expect("an answer").result.expect("it is written");
+            for _ in 0..4 {
+                stepper.tick(250);
+                stepper.finish();
+            }
+            let superblock = rig.superblock(0);
+            assert_eq!(superblock.resync_offset(), Sector::MAX, "{shape:?}");
+            // The member that left is told apart by the number alone.
+            assert_eq!(superblock.events(), before + 2 * round, "{shape:?}");
+        }
+    }
+}
+
+#[test]
 fn any_single_failure_loses_nothing_that_was_promised() {
     for shape in cases() {
         let survives = Rig::writable(&shape, 0).geometry.dimensions().may_miss > 0;
