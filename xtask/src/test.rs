@@ -25,6 +25,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         compared += oracle::detail::run(root, &oracle::detail::Options::subset())?;
         Ok(())
     })?;
+    stage("arrays written here, used by the real driver", || {
+        let program = build::program(root)?;
+        compared += oracle::written::run(root, &oracle::written::Options::subset(program))?;
+        Ok(())
+    })?;
     stage("members put to the real driver", || {
         compared += oracle::run(root, &oracle::Options::judge_subset())?.comparisons;
         Ok(())

@@ -406,6 +406,9 @@ pub(crate) struct Assemble {
     /// Threads (shards) that serve; 0 for one per processor.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) threads: u16,
+    /// Resync and recover at most so many KiB a second.
+    #[arg(long, value_name = "KIB")]
+    pub(crate) walk_limit: Option<u64>,
     #[command(flatten)]
     pub(crate) choices: ReadChoices,
 }

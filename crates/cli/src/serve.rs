@@ -5,7 +5,7 @@ use crate::args;
 use crate::members::{read_array, writable_array};
 use anyhow::{Context, Result, bail};
 use paritas_door_nbd::{Address, AllocationMap, Extent, NbdSession, NbdUri, Settings};
-use paritas_engine::{Config, Export, HoleMap};
+use paritas_engine::{Config, Export, HoleMap, WalkLimits};
 use paritas_host::StopSignals;
 use paritas_manage::reading::Readable;
 use paritas_runtime::{Hosted, Limits, Listen};
@@ -38,7 +38,7 @@ pub(crate) fn serve(words: &args::Serve) -> Result<()> {
     }
     let listen = vec![(uri.name.clone(), listen_at(&uri)?)];
     let array = read_array(members, words.choices)?;
-    host(array, listen, words.threads, || {
+    host(array, listen, words.threads, WalkLimits::default(), || {
         let uri = words.words.last().map_or("", String::as_str);
         anstream::eprintln!("serving at {uri}; stop with Ctrl-C");
     })
@@ -67,7 +67,10 @@ pub(crate) fn assemble(words: &args::Assemble) -> Result<()> {
     };
     let slots = array.assembly.geometry.dimensions().slots;
     let (members, spares) = (array.assembly.members.len(), array.assembly.spares.len());
-    host(array, listen, words.threads, || {
+    let usual = WalkLimits::default();
+    let max = words.walk_limit.unwrap_or(usual.max);
+    let limits = WalkLimits { min: usual.min.min(max), max };
+    host(array, listen, words.threads, limits, || {
         let of =
             if members < usize::from(slots) { format!(" (out of {slots})") } else { String::new() };
         let and = if spares > 0 { format!(" and {spares} spare") } else { String::new() };
@@ -87,6 +90,7 @@ fn host(
     array: Readable,
     listen: Vec<(String, Listen)>,
     threads: u16,
+    limits: WalkLimits,
     started: impl FnOnce(),
 ) -> Result<()> {
     let signals = StopSignals::claim().context("cannot wait for signals")?;
@@ -101,6 +105,7 @@ fn host(
     let holes = is_read_only.then(|| HoleMap::new(&array.assembly, &array.disks)).flatten();
     let allocation = holes.map(|map| Arc::new(Holes(map)) as Arc<dyn AllocationMap>);
     let hosted = Hosted::start(&array.assembly, array.disks, &config)?;
+    hosted.order(move |array| array.set_walk_limits(limits));
     let mut serving = Vec::new();
     for (name, listen) in listen {
         let exports: Arc<[Export]> = Arc::new([Export {

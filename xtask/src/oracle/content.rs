@@ -14,7 +14,8 @@ pub(super) const PATTERN_SIZE: u64 = 192 << 20;
 /// Bytes that are made at a time; every offset is a multiple of it.
 const BLOCK: u64 = 64 << 10;
 
-fn mixed(place: u64) -> u64 {
+/// A number that looks like chance: a function of `place`.
+pub(super) fn mixed(place: u64) -> u64 {
     let mut value = place.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -25,6 +26,13 @@ fn fill(buffer: &mut [u8], offset: u64) {
     for (word, place) in buffer.chunks_exact_mut(8).zip(offset / 8..) {
         word.copy_from_slice(&mixed(place + 1).to_le_bytes());
     }
+}
+
+/// Fills a buffer of any length with the pattern from `offset` on, a multiple of 8.
+pub(super) fn fill_bytes(buffer: &mut [u8], offset: u64) {
+    fill(buffer, offset);
+    let rest = buffer.len() / 8 * 8;
+    buffer[rest..].fill(0xa5);
 }
 
 /// Writes the pattern's file.

@@ -14,9 +14,11 @@ pub(crate) mod fixtures;
 mod judge;
 mod made;
 mod reader;
+mod served;
 mod shape;
 mod table;
 mod text;
+pub(crate) mod written;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,8 @@ enum Other {
     Create(create::Options),
     /// What is said about running arrays beside mdadm --detail and /proc/mdstat
     Detail(detail::Options),
+    /// Arrays that `paritas` writes, used by the driver afterwards
+    Written(written::Options),
 }
 
 impl Options {
@@ -135,6 +139,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
             Other::Judge(options) => judge::run(root, options)?,
             Other::Create(options) => create::run(root, options)?,
             Other::Detail(options) => detail::run(root, options)?,
+            Other::Written(options) => written::run(root, options)?,
         };
         return Ok(Summary { comparisons, ..Summary::default() });
     }
