@@ -30,6 +30,7 @@ impl Fault {
             HostError::OutOfRange { .. } => ErrorNumber::Invalid,
             HostError::ReadOnly => ErrorNumber::NotPermitted,
             HostError::Lost(_) | HostError::Failed(_) => ErrorNumber::InputOutput,
+            HostError::NoSpace(_) => ErrorNumber::NoSpace,
             HostError::Unsupported(_) => ErrorNumber::Unsupported,
             HostError::Stopping => ErrorNumber::Shutdown,
         };

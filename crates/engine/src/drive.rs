@@ -82,6 +82,9 @@ pub enum HostError {
     /// A member has failed a write, and the level has nothing to put in its place.
     #[error("{0}")]
     Failed(String),
+    /// The file system that members lie on is full.
+    #[error("{0}")]
+    NoSpace(String),
     /// The engine does not do this.
     #[error("{0}")]
     Unsupported(String),

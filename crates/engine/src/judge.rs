@@ -96,7 +96,8 @@ impl Shard {
             let Some((member, known)) = self.map.member(failure.target) else { continue };
             if known.state != MemberState::Faulty {
                 is_known = false;
-                let report = Report::WriteFailed { member, generation: planned };
+                let report =
+                    Report::WriteFailed { member, generation: planned, fault: failure.fault };
                 self.actions.reports.push(report);
             }
         }
@@ -115,7 +116,10 @@ impl Shard {
             // Writing to a string cannot fail.
             let _ = write!(text, "; {name}, sectors {}: {}", failure.range, failure.fault);
         }
-        HostError::Failed(text)
+        match failures.iter().any(|failure| failure.fault == FaultKind::NoSpace) {
+            true => HostError::NoSpace(text),
+            false => HostError::Failed(text),
+        }
     }
 
     /// Turns the failures of a piece that holds its window alone into marks and suspects.

@@ -10,6 +10,7 @@
 //!
 //! Kernel counterpart: `conf->mirrors` and `conf->disks` with their rdev flags.
 
+use crate::HostError;
 use crate::member::{Member, MemberState};
 use paritas_disk::DiskIndex;
 use paritas_personality::{Dimensions, SeatView, SlotView, Target};
@@ -30,10 +31,11 @@ pub struct MemberMap {
     is_broken: bool,
     may_mend: bool,
     must_record: u64,
+    frozen: Option<HostError>,
 }
 
 /// What a map is made from, besides the members.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MapFacts {
     pub(crate) generation: u64,
     /// As superblocks hold it.
@@ -43,6 +45,8 @@ pub(crate) struct MapFacts {
     pub(crate) is_open: bool,
     /// The last map in which a member has failed.
     pub(crate) must_record: u64,
+    /// The error that writes get while the array is frozen.
+    pub(crate) frozen: Option<HostError>,
 }
 
 /// A member as the data path needs it.
@@ -80,8 +84,8 @@ impl MemberMap {
         }
         let has_bad_blocks = members.iter().any(|member| !member.bad_blocks.is_empty());
         let resync_offset = array_position(facts.resync_offset, dimensions);
-        let MapFacts { generation, is_broken, is_open, must_record, .. } = facts;
-        let may_mend = is_open && !is_broken;
+        let MapFacts { generation, is_broken, is_open, must_record, frozen, .. } = facts;
+        let may_mend = is_open && !is_broken && frozen.is_none();
         Self {
             generation,
             members,
@@ -91,6 +95,7 @@ impl MemberMap {
             is_broken,
             may_mend,
             must_record,
+            frozen,
         }
     }
 
@@ -114,6 +119,11 @@ impl MemberMap {
     /// could trust a member that has missed it.
     pub(crate) const fn must_record(&self) -> u64 {
         self.must_record
+    }
+
+    /// The error that writes get, if the array is frozen.
+    pub(crate) const fn frozen(&self) -> Option<&HostError> {
+        self.frozen.as_ref()
     }
 
     /// Whether what cannot be read may be written anew.

@@ -53,6 +53,8 @@ pub struct Member {
     pub(crate) is_write_mostly: bool,
     pub(crate) is_solid_state: bool,
     pub(crate) is_on_read_only_disk: bool,
+    /// The host's file system that the member is a file of.
+    pub(crate) host: Option<u64>,
     /// Bytes that a superblock is written in multiples of.
     pub(crate) logical_block: u32,
     pub(crate) bad_blocks: Arc<[SectorRange]>,
@@ -98,11 +100,13 @@ impl Member {
     }
 
     /// Notes the disk under the member.
-    pub(crate) const fn lies_on(&mut self, number: DiskIndex, facts: &Facts) {
+    pub(crate) fn lies_on(&mut self, number: DiskIndex, facts: &Facts) {
         self.disk = number;
         self.is_solid_state = facts.is_solid_state;
         self.logical_block = facts.logical_block;
         self.is_on_read_only_disk = facts.is_read_only;
+        let file = facts.span.filter(|span| span.inode != 0);
+        self.host = file.map(|span| span.device);
     }
 
     fn new(start: &MemberStart) -> Self {
@@ -121,6 +125,7 @@ impl Member {
             is_write_mostly: start.is_write_mostly,
             is_solid_state: false,
             is_on_read_only_disk: false,
+            host: None,
             logical_block: 512,
             bad_blocks: start.bad_blocks.clone().into(),
             superblock: start.superblock.clone(),
@@ -143,6 +148,7 @@ impl Member {
             is_write_mostly: false,
             is_solid_state: false,
             is_on_read_only_disk: false,
+            host: None,
             logical_block: 512,
             bad_blocks: Arc::new([]),
             superblock: start.superblock.clone(),
@@ -222,6 +228,11 @@ impl Member {
     /// Makes the member faulty.
     pub(crate) const fn fail(&mut self) {
         self.state = MemberState::Faulty;
+    }
+
+    /// Takes a failure back that nobody has acted on.
+    pub(crate) const fn is_back(&mut self, before: MemberState) {
+        self.state = before;
     }
 
     /// Makes its place vacant.

@@ -78,19 +78,20 @@ impl Shard {
     pub(crate) fn judge_mend(&mut self, key: Key) {
         let piece = self.pieces.get_mut(key);
         let Some(mend) = piece.mend else { return };
-        let is_its_own = piece.failures.iter().any(|failure| failure.target == mend.target);
+        let own = piece.failures.iter().find(|failure| failure.target == mend.target);
+        let own_fault = own.map(|failure| failure.fault);
         let generation = piece.map_generation;
         self.stop_playing(key);
-        if !is_its_own {
+        let Some(fault) = own_fault else {
             // A source: what else is there is planned with.
             self.apply_failures(key);
             return self.go_on_mending(key);
-        }
+        };
         let piece = self.pieces.get_mut(key);
         piece.failures.clear();
         piece.mend = None;
         if let Some((member, _)) = self.map.member(mend.target) {
-            self.actions.reports.push(Report::WriteFailed { member, generation });
+            self.actions.reports.push(Report::WriteFailed { member, generation, fault });
         }
         self.mend_or_finish(key);
     }

@@ -39,6 +39,10 @@ impl Shard {
             return self.go_on_mending(key);
         }
         let work = self.work_of(key);
+        if let Some(error) = self.map.frozen().filter(|_| work.promises()) {
+            let error = error.clone();
+            return self.finish(key, Err(error));
+        }
         if work.writes() && !self.get_token(key, work) {
             return;
         }
@@ -275,6 +279,11 @@ impl Shard {
         let promises = self.work_of(key).promises();
         let piece = self.pieces.get_mut(key);
         if promises && piece.must_record > self.recorded {
+            if let Some(error) = self.map.frozen() {
+                // It is not going to be recorded now.
+                let error = error.clone();
+                return self.finish(key, Err(error));
+            }
             piece.state = State::AwaitsRecord;
             self.await_record.push(key);
             return;

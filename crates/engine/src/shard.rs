@@ -219,6 +219,10 @@ impl Shard {
             Control::Adopt(map) => {
                 self.adopt(map);
                 self.ready.extend(self.await_map.drain(..));
+                if self.map.frozen().is_some() {
+                    self.ready.extend(self.await_record.drain(..));
+                    self.ready.extend(self.lease.refuse());
+                }
                 self.run();
             }
             Control::Recorded(generation) => {

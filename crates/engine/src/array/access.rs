@@ -59,6 +59,9 @@ pub enum AccessError {
     /// It is being stopped.
     #[error("the array is being stopped")]
     Stopping,
+    /// What its members lie on has failed.
+    #[error("the array is frozen: make it writable again first, or stop it")]
+    Frozen,
     /// A member that cannot be written.
     #[error(
         "member {member} is read-only, so the array can only be read\n\
@@ -133,7 +136,11 @@ impl Array {
         }
         match (self.access, access) {
             (Access::ReadOnly, Access::ReadOnly) => Err(AccessError::Already),
-            (_, Access::ReadWrite) => self.open(),
+            (_, Access::ReadWrite) => {
+                self.thaw();
+                self.open()
+            }
+            _ if self.freezer.is_frozen() => Err(AccessError::Frozen),
             (Access::AutoRead, Access::AutoRead) => Ok(()),
             (Access::ReadOnly, Access::AutoRead) => {
                 self.check_writable()?;

@@ -84,6 +84,11 @@ impl Activity {
         self.state == State::Clean
     }
 
+    /// Whether superblocks are being changed between clean and active.
+    pub(super) const fn is_changing(&self) -> bool {
+        matches!(self.state, State::Marking | State::Cleaning)
+    }
+
     /// Whether every shard has given its permission back since it was asked to.
     pub(super) fn is_drained(&self) -> bool {
         self.shards.iter().all(|seen| seen.is_drained)
@@ -92,9 +97,9 @@ impl Activity {
     /// The state of an array that may be written.
     pub(super) const fn word(&self) -> ArrayState {
         match self.state {
-            State::Clean | State::Cleaning => ArrayState::Clean,
+            State::Clean => ArrayState::Clean,
             State::Marking => ArrayState::WritePending,
-            State::Active | State::Draining => ArrayState::Active,
+            State::Active | State::Draining | State::Cleaning => ArrayState::Active,
         }
     }
 
@@ -217,9 +222,11 @@ impl Array {
     /// Whether a stop that was begun has come to its end: superblocks say all there is to say.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.activity.is_stopping
-            && self.activity.state == State::Clean
-            && self.walker.is_idle()
-            && !self.is_recording()
+        let is_at_rest = match self.freezer.is_frozen() {
+            // They stay as they are: the next start resyncs.
+            true => self.record_is_idle(),
+            false => self.activity.state == State::Clean && !self.is_recording(),
+        };
+        self.activity.is_stopping && self.walker.is_idle() && is_at_rest
     }
 }

@@ -38,6 +38,12 @@ pub enum AddError {
     /// It is being stopped, or is just becoming read-only.
     #[error("the array is being stopped or closed")]
     Ending,
+    /// What members lie on has failed.
+    #[error("{why}")]
+    Frozen {
+        /// Why, and what to do.
+        why: String,
+    },
     /// Its disk refuses writes.
     #[error("{spare} is read-only")]
     ReadOnlyDisk {
@@ -184,6 +190,9 @@ impl Array {
         }
         if self.is_ending() {
             return Err(AddError::Ending);
+        }
+        if let Some(why) = self.frozen() {
+            return Err(AddError::Frozen { why });
         }
         if facts.is_read_only {
             return Err(AddError::ReadOnlyDisk { spare: spare.name.clone() });

@@ -8,7 +8,7 @@
 //! The array is stepped like a shard: reports, notices and ticks go in; requests to members and
 //! controls for shards come out as [`ArrayActions`]. Its parts: when superblocks are written
 //! ([`record`]) and what stands in them ([`image`]), the active mark ([`activity`]), what may be done
-//! ([`access`]), members that come and go ([`members`]), the walk over all windows ([`walk`]) and
+//! ([`access`]), what happens when the host's file system fails ([`freeze`]), members that come and go ([`members`]), the walk over all windows ([`walk`]) and
 //! what people order of it ([`action`]).
 //!
 //! Deliberately absent: the threads that carry controls and reports, and bitmaps.
@@ -16,6 +16,7 @@
 mod access;
 mod action;
 mod activity;
+mod freeze;
 mod image;
 mod members;
 mod news;
@@ -36,6 +37,7 @@ use crate::shard::ShardStart;
 use crate::{Access, Assembly, Limits, Member, MemberMap, MemberState, Shard, Sharding};
 use access::Closing;
 use activity::Activity;
+use freeze::Freezer;
 use paritas_disk::region::MOST_REGIONS;
 use paritas_disk::{Facts, region};
 use paritas_personality::{Dimensions, Geometry, Survival, Target};
@@ -84,6 +86,7 @@ pub struct Array {
     activity: Activity,
     record: Record,
     walker: Walker,
+    freezer: Freezer,
     actions: ArrayActions,
 }
 
@@ -99,8 +102,14 @@ impl Array {
         let members = Member::all(assembly, disks);
         let resync_offset = assembly.resync_offset;
         let is_open = assembly.access == Access::ReadWrite;
-        let facts =
-            MapFacts { generation: 0, resync_offset, is_broken: false, is_open, must_record: 0 };
+        let facts = MapFacts {
+            generation: 0,
+            resync_offset,
+            is_broken: false,
+            is_open,
+            must_record: 0,
+            frozen: None,
+        };
         let shards = if dimensions.level == Level::Raid10 { 1 } else { shards.max(1) };
         let mut array = Self {
             name: assembly.name.as_str().into(),
@@ -117,6 +126,7 @@ impl Array {
             activity: Activity::new(shards),
             record: Record::new(&members),
             walker: Walker::default(),
+            freezer: Freezer::default(),
             actions: ArrayActions::default(),
             members,
         };
@@ -144,9 +154,10 @@ impl Array {
                 }
             }
             Report::Gone { member } => self.fail(member),
-            Report::WriteFailed { member, generation } => {
-                self.fail(member);
-                if self.map.generation() <= generation {
+            Report::WriteFailed { member, fault, .. } => {
+                let before = self.map.generation();
+                self.write_failed(member, fault);
+                if self.map.generation() == before {
                     // Nothing was to be changed; the shard waits for a map all the same.
                     self.publish();
                 }
@@ -201,6 +212,11 @@ impl Array {
     /// A member has failed: makes it faulty unless the array would lose its last copy (P110).
     #[doc(alias = "md_error")]
     pub(crate) fn fail(&mut self, id: MemberId) {
+        self.fail_by(id, false);
+    }
+
+    /// The same; where a write has failed, what the member lies on may be to blame.
+    fn fail_by(&mut self, id: MemberId, by_write: bool) {
         let Some(member) = self.members.get(usize::from(id.0)) else { return };
         if !member.works() {
             return;
@@ -214,6 +230,7 @@ impl Array {
             return;
         }
         let next = self.map.generation() + 1;
+        self.freezer.note(id, member, next, by_write);
         if let Some(member) = self.member_mut(id) {
             member.fail();
             member.retired = next;
@@ -253,6 +270,7 @@ impl Array {
             is_broken: self.is_broken,
             is_open: self.access == Access::ReadWrite && self.closing.is_none(),
             must_record: self.must_record,
+            frozen: self.freezer.error().cloned(),
         };
         self.map = Arc::new(MemberMap::new(&self.members, self.geometry.dimensions(), facts));
         self.tell_all(Control::Adopt(Arc::clone(&self.map)));

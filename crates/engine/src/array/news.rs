@@ -2,7 +2,7 @@
 
 use crate::work::Walk;
 use crate::{HostError, MemberMap};
-use paritas_disk::{DiskIndex, region};
+use paritas_disk::{DiskIndex, FaultKind, region};
 use paritas_units::{MemberId, Slot};
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub enum Report {
         member: MemberId,
         /// The generation of the map that was planned with.
         generation: u64,
+        /// What was wrong.
+        fault: FaultKind,
     },
     /// No plan of this shard stems from an older map.
     Adopted {

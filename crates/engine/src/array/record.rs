@@ -18,7 +18,7 @@ use super::news::Control;
 use super::{Access, Array, image};
 use crate::Member;
 use paritas_disk::region::{Memory, Notice, Region, Regions, Request};
-use paritas_disk::{Buffer, Operation, Pool, Priority};
+use paritas_disk::{Buffer, FaultKind, Operation, Pool, Priority};
 use paritas_units::{MemberId, Sector, Sectors};
 
 /// Bytes of memory for the superblocks of one member.
@@ -51,7 +51,7 @@ pub(super) struct Record {
     /// By member: the memory of its superblock.
     buffers: Vec<Option<Buffer>>,
     outstanding: u32,
-    failed: Vec<MemberId>,
+    failed: Vec<(MemberId, FaultKind)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Array {
     /// Begins an update if one is wanted and none is under way.
     pub(super) fn go_on_recording(&mut self) {
         let wanted = self.record.members_changed || self.record.activity_changed;
-        if self.record.state != State::Idle || !wanted {
+        if self.record.state != State::Idle || !wanted || self.freezer.is_frozen() {
             return;
         }
         if self.access != Access::ReadWrite || !self.has_metadata() {
@@ -247,7 +247,7 @@ impl Array {
         let place = self.record.buffers.get_mut(usize::from(id.0));
         let (Some(place), Ok(mut buffer)) = (place, self.record.pool.take(SUPERBLOCK)) else {
             debug_assert!(false, "there is memory for every superblock");
-            return self.record.failed.push(id);
+            return self.record.failed.push((id, FaultKind::Io));
         };
         for (to, from) in buffer.bytes_mut().iter_mut().zip(&image.bytes) {
             *to = *from;
@@ -276,7 +276,7 @@ impl Array {
             buffer.take_back(loan);
         }
         if !notice.errors.is_empty() || notice.fault.is_some() {
-            self.record.failed.push(id);
+            self.record.failed.push((id, notice.fault.unwrap_or(FaultKind::Io)));
         }
         self.record.outstanding -= 1;
         if self.record.outstanding > 0 {
@@ -284,8 +284,11 @@ impl Array {
         }
         let failed = std::mem::take(&mut self.record.failed);
         let was = self.record.state;
-        for id in failed {
-            self.fail(id);
+        for (id, fault) in failed {
+            self.write_failed(id, fault);
+        }
+        if self.freezer.is_frozen() {
+            return self.interrupt_recording();
         }
         match was {
             State::Flushing => self.write_superblocks(),
@@ -294,10 +297,39 @@ impl Array {
         }
     }
 
+    /// The array is frozen: what was not yet handed out of an update is taken back, and all of it
+    /// is wanted again.
+    pub(super) fn interrupt_recording(&mut self) {
+        for request in std::mem::take(&mut self.actions.requests) {
+            let id = usize::try_from(request.tag & 0xFFFF).unwrap_or(usize::MAX);
+            if let Memory::Contiguous(loan) = request.memory
+                && let Some(place) = self.record.buffers.get_mut(id)
+                && let Some(mut buffer) = place.take()
+            {
+                buffer.take_back(loan);
+            }
+            self.record.outstanding -= 1;
+        }
+        if self.record.state != State::Idle {
+            self.record.members_changed = true;
+            self.record.activity_changed = self.activity.is_changing();
+            (self.record.can_decrease, self.record.says_clean) = (false, false);
+        }
+        if self.record.outstanding == 0 {
+            self.record.state = State::Idle;
+        }
+    }
+
+    /// Whether nothing of an update is under way.
+    pub(super) fn record_is_idle(&self) -> bool {
+        self.record.state == State::Idle
+    }
+
     /// An update is on disk: those who waited for it go on.
     fn update_done(&mut self) {
         self.record.state = State::Idle;
         let generation = self.record.generation;
+        self.freezer.recorded(generation);
         self.tell_all(Control::Recorded(generation));
         if !self.record.activity_changed {
             self.activity_recorded();

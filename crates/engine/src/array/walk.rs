@@ -210,7 +210,11 @@ impl Array {
 
     /// Begins a walk that is owed, or the next steps of the one under way.
     pub(super) fn go_on_walking(&mut self) {
-        if self.access != Access::ReadWrite || self.closing.is_some() || self.is_broken {
+        if self.access != Access::ReadWrite
+            || self.closing.is_some()
+            || self.is_broken
+            || self.freezer.is_frozen()
+        {
             return;
         }
         if self.walker.run.is_none() {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod changes;
+mod freezes;
 mod holes;
 mod members;
 mod mends;

@@ -2,7 +2,7 @@
 //! an order of its own and fails what it is told to.
 
 use paritas_disk::region::{self, Memory, Notice};
-use paritas_disk::{Disk, DiskIndex, FaultKind, MemoryDisk, Operation, Pool};
+use paritas_disk::{Disk, DiskIndex, FaultKind, MemoryDisk, Operation, Pool, Span};
 use paritas_engine::{
     Actions, Array, ArrayActions, Assembly, Clock, Config, Home, HostRequest, HostWork, Limits,
     MemberStart, Recipient, Reply, Shard, SpareStart,
@@ -94,6 +94,8 @@ pub(crate) struct Rig {
     pub(crate) assembly: Assembly,
     pub(crate) disks: Vec<Arc<dyn Disk>>,
     pub(crate) content: Vec<u8>,
+    /// By disk: the host's file system, if anything is known of it.
+    pub(crate) hosts: Vec<u64>,
 }
 
 impl Rig {
@@ -116,7 +118,7 @@ impl Rig {
             resync_offset: Sector::MAX,
             access: paritas_engine::Access::ReadOnly,
         };
-        Self { geometry, assembly, disks, content }
+        Self { geometry, assembly, disks, content, hosts: Vec::new() }
     }
 
     /// The same, to be written, with superblocks that say so, and with spares.
@@ -188,6 +190,7 @@ impl Rig {
             assembly,
             disks,
             content: self.content.clone(),
+            hosts: Vec::new(),
         }
     }
 
@@ -219,7 +222,11 @@ impl Rig {
 
     pub(crate) fn array(&self, shards: u16) -> Array {
         let known = self.assembly.members.len() + self.assembly.spares.len();
-        let facts: Vec<_> = self.disks[..known].iter().map(|disk| disk.facts().clone()).collect();
+        let mut facts: Vec<_> =
+            self.disks[..known].iter().map(|disk| disk.facts().clone()).collect();
+        for ((number, facts), device) in (1..).zip(&mut facts).zip(&self.hosts) {
+            facts.span = Some(Span { device: *device, inode: number, start: 0, len: 1 });
+        }
         Array::new(&self.assembly, &facts, shards).expect("the rig makes good assemblies")
     }
 
@@ -371,6 +378,8 @@ pub(crate) struct Faults {
     pub(crate) by_member: BTreeMap<u16, u64>,
     /// The longest request that succeeds; longer ones fail though each sector is good.
     pub(crate) longest: Option<u64>,
+    /// Members whose writes fail so, and how.
+    pub(crate) unwritable: BTreeMap<u16, FaultKind>,
     /// Bad sectors stay bad though they are written; a write of one fails if it is `true`.
     pub(crate) stays_bad: Option<bool>,
 }
@@ -399,14 +408,19 @@ impl Faults {
             if is_write && self.stays_bad.is_none() && region.at.0 >= data_offset {
                 self.bad.retain(|one| !is_inside(one));
             }
+            let unwritable = self.unwritable.get(&member).filter(|_| is_write);
             let is_gone = self.gone.contains(&member);
             let is_long = self.longest.is_some_and(|longest| region.count.0 > longest);
             let count = u64::try_from(request.regions.as_slice().len()).expect("few");
             let is_chosen = self.fail_nth == Some(number) && u64::from(bit) == number % count;
-            let fails = is_bad || is_stubborn || is_long || is_gone || is_chosen;
+            let fails =
+                unwritable.is_some() || is_bad || is_stubborn || is_long || is_gone || is_chosen;
             if fails {
                 self.failed += 1;
                 errors.set(bit);
+            }
+            if let Some(fault) = unwritable {
+                kind = *fault;
             }
             if is_gone {
                 kind = FaultKind::Gone;
