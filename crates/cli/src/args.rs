@@ -3,7 +3,12 @@
 //! The one thing to understand: a subcommand is an mdadm mode or action without its dashes, and
 //! each option keeps mdadm's spelling in that mode. Words are added, never changed.
 
+mod bench;
+mod running;
+
+pub(crate) use bench::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use running::*;
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -57,9 +62,10 @@ pub(crate) enum Verb {
     /// Make an array from devices, or from files that are made for it, as mdadm --create does.
     ///
     /// A member that holds something is refused unless --overwrite names what may be lost;
-    /// --write-mostly and --failfast hold for the members behind them. The array is not started.
+    /// --write-mostly and --failfast hold for the members behind them. The array is started, in a
+    /// service that is started if there is none, or with --foreground in this process.
     #[command(
-        after_help = "Example:\n  paritas create md0 -l raid5 -n 3 --member-size 1G disk1.img disk2.img disk3.img\n  paritas create photos --level=1 --raid-devices=2 /dev/sdb missing"
+        after_help = "Example:\n  paritas create md0 -l raid5 -n 3 --member-size 1G disk1.img disk2.img disk3.img --serve nbd+unix:///md0?socket=/tmp/md0.sock\n  paritas create photos --level=1 --raid-devices=2 /dev/sdb missing"
     )]
     Create(Box<Create>),
     /// Wipe the superblocks of members, as mdadm --zero-superblock does.
@@ -74,22 +80,67 @@ pub(crate) enum Verb {
     /// something else is refused.
     #[command(after_help = "Example:\n  paritas restore /srv/metadata disk1.img disk2.img")]
     Restore(Restore),
-    /// Start an array from its members and serve it over NBD, in the foreground.
+    /// Start an array from its members, as mdadm --assemble does.
     ///
-    /// Members are opened for this process alone. Superblocks are kept as Linux keeps them; a resync or
+    /// It runs in a service, which is started if there is none, until `paritas stop`; with --foreground
+    /// in this process. Members are opened for it alone. Superblocks are kept as Linux keeps them; a resync or
     /// recovery that is owed goes on. Arrays with a bitmap, a journal, a partial parity log or known
     /// bad blocks are refused, and so is a dirty array with parity that misses members.
     #[command(
-        after_help = "Example:\n  paritas assemble md0 disk*.img --foreground --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
+        after_help = "Example:\n  paritas assemble md0 disk*.img --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
     )]
     Assemble(Box<Assemble>),
-    /// Serve the content of an array over NBD, in the foreground.
+    /// Serve a running array at one more place: paritas serve ARRAY URI.
     ///
-    /// With --readonly and members: no service is needed, and nothing is written.
+    /// With --readonly and members instead: in the foreground, without a service, nothing is written.
     #[command(
         after_help = "Example:\n  paritas serve --readonly disk*.img nbd+unix:///array?socket=/tmp/array.sock\n  nbdcopy 'nbd+unix:///array?socket=/tmp/array.sock' array.img"
     )]
     Serve(Serve),
+    /// Serve a running array at a place no more; clients that came in by it stay.
+    #[command(
+        after_help = "Example:\n  paritas unserve md0 nbd+unix:///array?socket=/tmp/array.sock"
+    )]
+    Unserve(Unserve),
+    /// Stop running arrays: everything is written and marked clean.
+    ///
+    /// Refused while clients are connected, unless --force cuts them off.
+    #[command(after_help = "Example:\n  paritas stop md0\n  paritas stop --scan")]
+    Stop(Stop),
+    /// Say which arrays run and how far they are, as /proc/mdstat does.
+    #[command(after_help = "Example:\n  paritas status")]
+    Status(Status),
+    /// Print what a running array is, as mdadm --detail does.
+    #[command(after_help = "Example:\n  paritas detail md0\n  paritas detail --brief --scan")]
+    Detail(Detail),
+    /// Wait until nothing is rebuilt, resynced or checked any more.
+    #[command(after_help = "Example:\n  paritas action md0 check && paritas wait md0")]
+    Wait(Wait),
+    /// Add members to a running array: they rebuild what is missing, or wait as spares.
+    #[command(
+        after_help = "Example:\n  paritas add md0 new.img --member-size 1G\n  paritas add md0 /dev/sdd"
+    )]
+    Add(Add),
+    /// Call members of a running array failed.
+    #[command(after_help = "Example:\n  paritas fail md0 disk2.img")]
+    Fail(ArrayMembers),
+    /// Take failed members and spares out of a running array.
+    #[command(after_help = "Example:\n  paritas remove md0 disk2.img\n  paritas remove md0 failed")]
+    Remove(ArrayMembers),
+    /// Begin or end a check, repair, resync or recovery.
+    #[command(after_help = "Example:\n  paritas action md0 check")]
+    Action(Action),
+    /// Let nobody write to running arrays.
+    #[command(after_help = "Example:\n  paritas readonly md0")]
+    Readonly(Arrays),
+    /// Let arrays that are read-only be written again.
+    #[command(after_help = "Example:\n  paritas readwrite md0")]
+    Readwrite(Arrays),
+    /// Run the service in the foreground, for systemd and containers.
+    ///
+    /// `create`, `assemble` and `quickstart` start one by themselves when none runs.
+    #[command(after_help = "Example:\n  paritas service --control /run/paritas/control")]
+    Service(Service),
     /// Show the main job on a small RAID 6 that Linux made: look, copy, copy with two members gone.
     ///
     /// All files go into a new directory.
@@ -275,15 +326,20 @@ pub(crate) struct Create {
     /// One slot is meant; parity arrays begin with a resync instead of rebuilding a member.
     #[arg(short, long)]
     pub(crate) force: bool,
-    /// Only make it. Nothing else is possible yet.
-    #[arg(long)]
+    /// Only make it.
+    #[arg(long, conflicts_with_all = ["serve", "foreground"])]
     pub(crate) no_start: bool,
+    /// Fill it with the content of this file; what the file does not fill is zero.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
     /// Say nothing.
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) hosting: Hosting,
 }
 
 /// What may be lost.
@@ -372,8 +428,9 @@ pub(crate) struct Quickstart {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Members, then nbd+unix:///NAME?socket=PATH or nbd://ADDRESS[:PORT]/NAME.
-    #[arg(required = true, num_args = 2.., value_names = ["MEMBER", "URI"])]
+    /// A running array or, with --readonly, members; then nbd+unix:///NAME?socket=PATH or
+    /// nbd://ADDRESS[:PORT]/NAME.
+    #[arg(required = true, num_args = 2.., value_names = ["ARRAY|MEMBER", "URI"])]
     pub(crate) words: Vec<String>,
     /// Refuse writes and open members read-only.
     #[arg(short = 'o', long)]
@@ -383,6 +440,8 @@ pub(crate) struct Serve {
     pub(crate) threads: u16,
     #[command(flatten)]
     pub(crate) choices: ReadChoices,
+    #[command(flatten)]
+    pub(crate) control: Control,
 }
 
 /// Arguments of `assemble`.
@@ -394,56 +453,16 @@ pub(crate) struct Assemble {
     /// Its members.
     #[arg(required = true, value_name = "MEMBER")]
     pub(crate) members: Vec<String>,
-    /// Host the array in this process, until SIGINT or SIGTERM.
-    #[arg(long)]
-    pub(crate) foreground: bool,
-    /// Serve at nbd+unix:///NAME?socket=PATH or nbd://ADDRESS[:PORT]/NAME; may be given again.
-    #[arg(long, value_name = "URI")]
-    pub(crate) serve: Vec<String>,
     /// Refuse writes and open members read-only.
     #[arg(short = 'o', long)]
     pub(crate) readonly: bool,
-    /// Threads (shards) that serve; 0 for one per processor.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) threads: u16,
-    /// Resync and recover at most so many KiB a second.
-    #[arg(long, value_name = "KIB")]
-    pub(crate) walk_limit: Option<u64>,
+    /// Write nothing until the first write of a client (also with PARITAS_START_RO=1).
+    #[arg(long, conflicts_with = "readonly")]
+    pub(crate) auto_read: bool,
     #[command(flatten)]
     pub(crate) choices: ReadChoices,
-}
-
-/// What can be measured.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
-    /// Parity kernels; without --op a table of all.
-    #[command(
-        after_help = "Example:\n  paritas bench parity --op pq --data 8 --block 64K --seconds 1 --json"
-    )]
-    Parity(BenchParity),
-}
-
-/// Arguments of `bench parity`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchParity {
-    /// The operation: xor, pq, recover2 or check.
-    #[arg(long)]
-    pub(crate) op: Option<String>,
-    /// How many data blocks.
-    #[arg(long, default_value_t = 8, value_name = "N")]
-    pub(crate) data: usize,
-    /// Bytes of a block, with K or M.
-    #[arg(long, default_value = "64K", value_name = "SIZE")]
-    pub(crate) block: String,
-    /// Seconds of processor time for each figure.
-    #[arg(long, default_value_t = 1.0, value_name = "S")]
-    pub(crate) seconds: f64,
-    /// Use the kernel of this name only.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) kernel: Option<String>,
-    /// Print JSON: one object, or a list of them.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) hosting: Hosting,
 }
 
 /// Arguments of `completions`.

@@ -6,22 +6,31 @@
 //! of words counts.
 
 use crate::args::{Create, Overwrite, Policy, ZeroSuperblock};
+use crate::assemble;
 use crate::examine::host_name;
 use crate::metadata::say;
+use crate::progress::Progress;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
 use paritas::opener;
 use paritas_disk::Access;
+use paritas_engine::Config;
+use paritas_engine::judge_members::ReadChoices;
 use paritas_format::superblock::{ArrayName, Version};
 use paritas_format::{ArrayUuid, DeviceUuid};
 use paritas_manage::create::{
     Allowed, BitmapWish, Created, Identity, Options, Request, Source, Word, create as make,
 };
+use paritas_manage::fill::fill;
 use paritas_manage::gather::open;
 use paritas_manage::restore;
+use paritas_manage::writing::open_for_writing;
 use paritas_manage::zero::{ZeroError, zero_superblock as zero};
 use paritas_personality::parse_layout;
+use paritas_runtime::Hosted;
+use paritas_service::{Access as How, Start};
 use paritas_units::{Chunk, Level, Sector, Sectors, parse_size};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -56,7 +65,10 @@ pub(crate) fn create(words: &Create, matches: Option<&ArgMatches>) -> Result<Exi
         None => Source::Existing(&opener),
     };
     match make(&source, &request) {
-        Ok(created) => print(words, &created).map(|()| ExitCode::SUCCESS),
+        Ok(created) => {
+            print(words, &created)?;
+            fill_and_start(words, &created).map(|()| ExitCode::SUCCESS)
+        }
         Err(error) => {
             anstream::eprintln!("paritas: {error}");
             Ok(ExitCode::from(error.exit_code()))
@@ -94,8 +106,60 @@ fn print(words: &Create, created: &Created) -> Result<()> {
             None => say(&format_args!("  {}: spare, number {}\n", one.member, one.number))?,
         }
     }
-    let members: Vec<&str> = created.members.iter().map(|one| one.member.as_str()).collect();
-    say(&format_args!("it is not started; next: paritas look {}\n", members.join(" ")))
+    if words.no_start {
+        let members: Vec<&str> = created.members.iter().map(|one| one.member.as_str()).collect();
+        say(&format_args!("it is not started; next: paritas look {}\n", members.join(" ")))?;
+    }
+    Ok(())
+}
+
+/// What comes after the members are made: content, and running.
+fn fill_and_start(words: &Create, created: &Created) -> Result<()> {
+    let members: Vec<String> = created.members.iter().map(|one| one.member.clone()).collect();
+    let made = "the array was created, but";
+    if let Some(path) = &words.from {
+        fill_from(words, &members, path).with_context(|| format!("{made} not filled"))?;
+    }
+    if words.no_start {
+        return Ok(());
+    }
+    let opened = assemble::open_all(&members, How::ReadWrite)?;
+    let start = Start {
+        members: opened.words().to_vec(),
+        serve: words.hosting.serve.clone(),
+        limits: assemble::limits(&words.hosting)?,
+        ..Start::default()
+    };
+    let is_quiet = words.quiet || words.json;
+    let started = assemble::host(&words.array, &start, &opened, &words.hosting, is_quiet);
+    started.with_context(|| format!("{made} it is not running"))
+}
+
+/// Runs the array here, without clients, until it has its content.
+fn fill_from(words: &Create, members: &[String], path: &Path) -> Result<()> {
+    let mut file = File::open(path).with_context(|| format!("{}", path.display()))?;
+    let array = open_for_writing(&opener(), members, ReadChoices::default())?;
+    let sectors = array.assembly.geometry.dimensions().array;
+    let mut hosted = Hosted::start(&array.assembly, array.disks, &Config::default())?;
+    let mut progress =
+        Progress::new("filling", sectors.bytes().unwrap_or(u64::MAX), words.quiet || words.json);
+    fill(&mut hosted, sectors, &mut file, &mut |done| {
+        progress.at(done.bytes().unwrap_or(u64::MAX));
+    })?;
+    progress.finish();
+    hosted.stop();
+    Ok(())
+}
+
+/// Sectors of what is to go into the array.
+fn least(words: &Create) -> Result<Sectors> {
+    let Some(path) = &words.from else { return Ok(Sectors::ZERO) };
+    let failed = || format!("{}", path.display());
+    let file = std::fs::metadata(path).with_context(failed)?;
+    if !file.is_file() {
+        bail!("{} is not a file\nnothing was written\nnext: give an image file", path.display());
+    }
+    Ok(Sectors::to_hold(file.len()))
 }
 
 fn request(words: &Create, matches: Option<&ArgMatches>) -> Result<Request> {
@@ -117,7 +181,8 @@ fn request(words: &Create, matches: Option<&ArgMatches>) -> Result<Request> {
     }
     let identity = identity(words, options.version)?;
     let allowed = allowed(&words.overwrite);
-    Ok(Request { options, identity, words: names, allowed, is_run: words.run })
+    let least = least(words)?;
+    Ok(Request { options, identity, words: names, allowed, is_run: words.run, least })
 }
 
 /// The first word names an array, never a member.
@@ -334,7 +399,8 @@ fn seconds() -> Result<u64> {
     }
 }
 
-fn allowed(words: &[Overwrite]) -> Allowed {
+/// What may be lost, as the words say it.
+pub(crate) fn allowed(words: &[Overwrite]) -> Allowed {
     let kind = |word: &Overwrite| match word {
         Overwrite::Md => Some(restore::Overwrite::Md),
         Overwrite::Filesystem => Some(restore::Overwrite::Filesystem),

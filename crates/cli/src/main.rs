@@ -4,6 +4,8 @@
 //! with mdadm's codes.
 
 mod args;
+mod asking;
+mod assemble;
 mod bench;
 mod complaint;
 mod copy;
@@ -12,15 +14,18 @@ mod examine;
 mod generate;
 mod look;
 mod members;
+mod members_of;
 mod metadata;
 mod progress;
 mod quickstart;
 mod serve;
+mod service;
 mod sink;
 
 use args::{Arguments, Bench, Verb};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use std::io::Write;
+use paritas_service::Access;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 const WELCOME: &str = "\
@@ -30,7 +35,9 @@ paritas quickstart           both, shown on a small array that Linux made";
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_env("PARITAS_LOG");
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal);
+    log.with_writer(std::io::stderr).init();
     let matches = Arguments::command().get_matches();
     let verb = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb;
     match run(verb, matches.subcommand().map(|(_, matches)| matches)) {
@@ -64,7 +71,19 @@ fn run(verb: Option<Verb>, matches: Option<&ArgMatches>) -> anyhow::Result<ExitC
         Some(Verb::Dump(words)) => metadata::dump(&words),
         Some(Verb::Restore(words)) => Ok(metadata::restore(&words)),
         Some(Verb::Quickstart(words)) => quickstart::quickstart(&words).map(done),
-        Some(Verb::Assemble(words)) => serve::assemble(&words).map(done),
+        Some(Verb::Assemble(words)) => assemble::assemble(&words).map(done),
+        Some(Verb::Unserve(words)) => asking::unserve(&words).map(done),
+        Some(Verb::Stop(words)) => asking::stop(&words).map(done),
+        Some(Verb::Status(words)) => asking::status(&words).map(done),
+        Some(Verb::Detail(words)) => asking::detail(&words),
+        Some(Verb::Wait(words)) => asking::wait(&words),
+        Some(Verb::Add(words)) => members_of::add(&words).map(done),
+        Some(Verb::Fail(words)) => members_of::fail(&words).map(done),
+        Some(Verb::Remove(words)) => members_of::remove(&words).map(done),
+        Some(Verb::Action(words)) => asking::action(&words).map(done),
+        Some(Verb::Readonly(words)) => asking::set_access(&words, Access::ReadOnly).map(done),
+        Some(Verb::Readwrite(words)) => asking::set_access(&words, Access::ReadWrite).map(done),
+        Some(Verb::Service(words)) => service::service(&words).map(done),
         Some(Verb::Serve(words)) => serve::serve(&words).map(done),
         Some(Verb::Bench(Bench::Parity(words))) => bench::parity(&words).map(done),
         Some(Verb::Completions(words)) => {

@@ -5,28 +5,20 @@ use anyhow::{Context, Result};
 use paritas::{check_aliases, opener};
 use paritas_engine::judge_members;
 use paritas_manage::reading::{Readable, open_for_reading};
-use paritas_manage::writing::open_for_writing;
 use paritas_personality::Raid0Default;
 
 /// Opens `words` read-only and assembles their array, saying on standard error what must be known.
 pub(crate) fn read_array(words: &[String], choices: ReadChoices) -> Result<Readable> {
     let array = open_for_reading(&opener(), words, choices.into())?;
-    tell(&array, "not read")?;
-    Ok(array)
-}
-
-/// The same for writing: members are opened for this process alone.
-pub(crate) fn writable_array(words: &[String], choices: ReadChoices) -> Result<Readable> {
-    let array = open_for_writing(&opener(), words, choices.into())?;
-    tell(&array, "left out")?;
+    tell(&array)?;
     Ok(array)
 }
 
 /// Says what must be known of an array and its members.
-fn tell(array: &Readable, left_out: &str) -> Result<()> {
+fn tell(array: &Readable) -> Result<()> {
     check_aliases(&array.all).context("the same storage was given twice")?;
     for line in &array.left_out {
-        anstream::eprintln!("paritas: {left_out}: {line}");
+        anstream::eprintln!("paritas: not read: {line}");
     }
     let mut concerns: Vec<String> = array.concerns.iter().map(ToString::to_string).collect();
     // Several members may give rise to the same words.

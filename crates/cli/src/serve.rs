@@ -1,11 +1,10 @@
-//! `paritas serve --readonly` and `paritas assemble --foreground`: an array over NBD, hosted in this
-//! process.
+//! `paritas serve`: a running array at one more place, or members read over NBD in this process.
 
 use crate::args;
-use crate::members::{read_array, writable_array};
+use crate::members::read_array;
 use anyhow::{Context, Result, bail};
 use paritas_door_nbd::{Address, AllocationMap, Extent, NbdSession, NbdUri, Settings};
-use paritas_engine::{Config, Export, HoleMap, WalkLimits};
+use paritas_engine::{Config, Export, HoleMap};
 use paritas_host::StopSignals;
 use paritas_manage::reading::Readable;
 use paritas_runtime::{Hosted, Limits, Listen};
@@ -28,60 +27,42 @@ impl AllocationMap for Holes {
 /// The array cannot be read, or nobody could connect.
 pub(crate) fn serve(words: &args::Serve) -> Result<()> {
     let Some((uri, members)) = words.words.split_last() else { unreachable!("two words at least") };
-    let uri = NbdUri::parse(uri)?;
+    if let [array] = members
+        && !is_member(array)?
+    {
+        return crate::asking::serve(array, uri, words.readonly, &words.control);
+    }
     if !words.readonly {
         bail!(
-            "serving a running array is not there yet\n\
-             next: give --readonly, or paritas assemble --foreground --serve {}",
-            words.words.last().map_or("", String::as_str)
+            "members are served without a service only if nothing is written\n\
+             next: paritas serve --readonly ..., or paritas assemble ARRAY {} --serve '{uri}'",
+            members.join(" ")
         );
     }
+    let uri = NbdUri::parse(uri)?;
     let listen = vec![(uri.name.clone(), listen_at(&uri)?)];
     let array = read_array(members, words.choices)?;
-    host(array, listen, words.threads, WalkLimits::default(), || {
+    host(array, listen, words.threads, || {
         let uri = words.words.last().map_or("", String::as_str);
         anstream::eprintln!("serving at {uri}; stop with Ctrl-C");
     })
 }
 
-/// `paritas assemble`: starts an array in this process.
+/// Whether a word that may name an array or a member names a member.
 ///
 /// # Errors
-/// The array cannot be assembled, or nobody could connect; nothing was written then.
-pub(crate) fn assemble(words: &args::Assemble) -> Result<()> {
-    if !words.foreground {
+/// It fits both.
+fn is_member(word: &str) -> Result<bool> {
+    let is_device = word.starts_with("/dev/md");
+    if is_device && std::path::Path::new(word).exists() {
         bail!(
-            "there is no service yet that could keep {} running\n\
-             next: give --foreground, and --serve URI for clients",
-            words.array
+            "{word} may be the running array {} or the device {word}\n\
+             next: say {}, or paritas serve --readonly with another path of the device",
+            paritas_service::array_name(word),
+            paritas_service::array_name(word)
         );
     }
-    let uris = words.serve.iter().map(|uri| NbdUri::parse(uri)).collect::<Result<Vec<_>, _>>()?;
-    let listen = uris
-        .iter()
-        .map(|uri| Ok((uri.name.clone(), listen_at(uri)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let array = match words.readonly {
-        true => read_array(&words.members, words.choices)?,
-        false => writable_array(&words.members, words.choices)?,
-    };
-    let slots = array.assembly.geometry.dimensions().slots;
-    let (members, spares) = (array.assembly.members.len(), array.assembly.spares.len());
-    let usual = WalkLimits::default();
-    let max = words.walk_limit.unwrap_or(usual.max);
-    let limits = WalkLimits { min: usual.min.min(max), max };
-    host(array, listen, words.threads, limits, || {
-        let of =
-            if members < usize::from(slots) { format!(" (out of {slots})") } else { String::new() };
-        let and = if spares > 0 { format!(" and {spares} spare") } else { String::new() };
-        let s = if members == 1 { "" } else { "s" };
-        anstream::eprintln!(
-            "paritas: {} has been started with {members} drive{s}{of}{and}.",
-            words.array
-        );
-        words.serve.iter().for_each(|uri| anstream::eprintln!("serving at {uri}"));
-        anstream::eprintln!("stop with Ctrl-C");
-    })
+    Ok(!is_device && (word.contains(['/', '@']) || std::path::Path::new(word).exists()))
 }
 
 /// Hosts an array and serves it at each of `listen` until SIGINT or SIGTERM; `started` is called
@@ -90,7 +71,6 @@ fn host(
     array: Readable,
     listen: Vec<(String, Listen)>,
     threads: u16,
-    limits: WalkLimits,
     started: impl FnOnce(),
 ) -> Result<()> {
     let signals = StopSignals::claim().context("cannot wait for signals")?;
@@ -105,7 +85,6 @@ fn host(
     let holes = is_read_only.then(|| HoleMap::new(&array.assembly, &array.disks)).flatten();
     let allocation = holes.map(|map| Arc::new(Holes(map)) as Arc<dyn AllocationMap>);
     let hosted = Hosted::start(&array.assembly, array.disks, &config)?;
-    hosted.order(move |array| array.set_walk_limits(limits));
     let mut serving = Vec::new();
     for (name, listen) in listen {
         let exports: Arc<[Export]> = Arc::new([Export {
@@ -117,7 +96,8 @@ fn host(
         }]);
         let allocation = allocation.clone();
         serving.push(hosted.serve(&listen, Limits::default(), move |peer| {
-            let settings = Settings { may_list: peer.is_local, allocation: allocation.clone() };
+            let settings =
+                Settings { may_list: peer.is_local, allocation: allocation.clone(), guest: None };
             Box::new(NbdSession::new(Arc::clone(&exports), settings))
         })?);
     }

@@ -64,7 +64,16 @@ fn round(words: &[&str], count: usize, may_lose_one: bool) {
     let folder = folder.path();
     let members: Vec<String> = (0..count).map(|number| format!("m{number}.img")).collect();
     let mut create = paritas(folder);
-    create.args(["create", "md0", "--assume-clean", "-b", "none", "--member-size", "16M"]);
+    create.args([
+        "create",
+        "md0",
+        "--no-start",
+        "--assume-clean",
+        "-b",
+        "none",
+        "--member-size",
+        "16M",
+    ]);
     succeeds(create.args(["-n", &count.to_string()]).args(words).args(&members));
     let socket: PathBuf = folder.join("socket");
     let uri = format!("nbd+unix:///array?socket={}", socket.display());
@@ -125,7 +134,18 @@ fn an_array_with_a_bitmap_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut create = paritas(folder);
-    create.args(["create", "md0", "-l", "1", "-n", "2", "--assume-clean", "-b", "internal"]);
+    create.args([
+        "create",
+        "md0",
+        "--no-start",
+        "-l",
+        "1",
+        "-n",
+        "2",
+        "--assume-clean",
+        "-b",
+        "internal",
+    ]);
     succeeds(create.args(["--member-size", "16M", "a.img", "b.img"]));
     let before = std::fs::read(folder.join("a.img")).expect("read");
     let output = paritas(folder)

@@ -57,6 +57,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The open file that the disk lies in and the sector of it where the disk begins, for whoever
+    /// passes it to another process.
+    fn open_file(&self) -> Option<(BorrowedFd<'_>, Sector)> {
+        None
+    }
+
     /// Whether a request can make its thread wait. False for disks in memory: a driver then
     /// performs their requests where they are submitted.
     fn may_wait(&self) -> bool {

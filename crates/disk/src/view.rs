@@ -5,6 +5,7 @@
 
 use crate::{Descriptor, Disk, Facts, Fault, FaultKind, Hole};
 use paritas_units::{SECTOR_BYTES, Sector, SectorRange, Sectors};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Part of a disk.
@@ -98,6 +99,11 @@ impl Disk for OffsetDisk {
             return None;
         }
         Some(Descriptor { base: under.base.checked_add(Sectors(self.start.0))?, ..under })
+    }
+
+    fn open_file(&self) -> Option<(BorrowedFd<'_>, Sector)> {
+        let (file, start) = self.under.open_file()?;
+        Some((file, start.checked_add(Sectors(self.start.0))?))
     }
 
     fn may_wait(&self) -> bool {

@@ -141,7 +141,8 @@ impl Bench {
             is_read_only: !is_writable,
             preferred_block: 4096,
         };
-        let settings = Settings { may_list: mode & 8 != 0, allocation: Some(Arc::new(Stripes)) };
+        let settings =
+            Settings { may_list: mode & 8 != 0, allocation: Some(Arc::new(Stripes)), guest: None };
         Self {
             session: NbdSession::new(Arc::from(vec![export]), settings),
             pool,

@@ -32,5 +32,5 @@ mod uri;
 mod wire;
 
 pub use allocation::{AllocationMap, Extent};
-pub use session::{NbdSession, Settings};
+pub use session::{Guest, NbdSession, Settings};
 pub use uri::{Address, BadUri, DEFAULT_PORT, NbdUri};

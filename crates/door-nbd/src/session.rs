@@ -25,7 +25,12 @@ pub struct Settings {
     pub may_list: bool,
     /// What is known about holes; without it everything is data.
     pub allocation: Option<Arc<dyn AllocationMap>>,
+    /// Kept as long as the client is connected.
+    pub guest: Option<Arc<dyn Guest>>,
 }
+
+/// Whoever opened the door notices by its end that a client has gone.
+pub trait Guest: fmt::Debug + Send + Sync {}
 
 /// An NBD client, from its first byte to its last.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use paritas_units::{SECTOR_BYTES, Sector, Sectors};
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, fdatasync, seek};
 use rustix::io::{Errno, ReadWriteFlags, pread, pwrite, pwritev2};
 use std::io::IoSlice;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// An open image file or block device.
 #[derive(Debug)]
@@ -224,6 +224,10 @@ impl Disk for FileDisk {
             }
         };
         Ok(bytes.get(skip..length.min(skip + 511)).unwrap_or_default().to_vec())
+    }
+
+    fn open_file(&self) -> Option<(BorrowedFd<'_>, Sector)> {
+        Some((self.file.as_fd(), Sector::ZERO))
     }
 
     fn descriptor(&self) -> Option<Descriptor<'_>> {

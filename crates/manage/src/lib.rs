@@ -16,6 +16,7 @@ pub mod copy;
 pub mod create;
 pub mod dump;
 pub mod examine;
+pub mod fill;
 pub mod fuzz;
 pub mod gather;
 pub mod look;

@@ -100,7 +100,7 @@ impl Running {
         }]);
         let listen = Listen::Unix(directory.path().join("nbd.sock"));
         let serving = hosted.serve(&listen, Limits::default(), move |peer| {
-            let settings = Settings { may_list: peer.is_local, allocation: None };
+            let settings = Settings { may_list: peer.is_local, allocation: None, guest: None };
             Box::new(NbdSession::new(Arc::clone(&exports), settings))
         });
         Self { directory, serving: serving.expect("it listens"), hosted, content }

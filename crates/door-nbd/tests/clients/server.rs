@@ -140,7 +140,7 @@ pub(crate) fn content() -> Vec<u8> {
 impl State {
     /// Serves one client until it is done; a socket that fails ends it too.
     fn serve(&self, mut stream: UnixStream) {
-        let settings = Settings { may_list: true, allocation: Some(Arc::new(Hole)) };
+        let settings = Settings { may_list: true, allocation: Some(Arc::new(Hole)), guest: None };
         let mut session = NbdSession::new(Arc::clone(&self.exports), settings);
         loop {
             while let Some(request) = session.next_request(&self.pool) {

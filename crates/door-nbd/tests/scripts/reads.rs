@@ -308,7 +308,8 @@ impl AllocationMap for Alternating {
 }
 
 fn with_map(every: u64) -> Harness {
-    let settings = Settings { may_list: true, allocation: Some(Arc::new(Alternating(every))) };
+    let settings =
+        Settings { may_list: true, allocation: Some(Arc::new(Alternating(every))), guest: None };
     let mut harness = Harness::with(vec![export("a", SECTORS, true)], settings, 16 << 20);
     harness.feed(&hello(3));
     harness.feed(&option(8, &[]));

@@ -47,7 +47,7 @@ pub(crate) struct Harness {
 
 impl Harness {
     pub(crate) fn new(exports: Vec<Export>, may_list: bool) -> Self {
-        Self::with(exports, Settings { may_list, allocation: None }, 64 << 20)
+        Self::with(exports, Settings { may_list, allocation: None, guest: None }, 64 << 20)
     }
 
     pub(crate) fn with(exports: Vec<Export>, settings: Settings, pool_bytes: usize) -> Self {

@@ -58,6 +58,8 @@ pub struct Request {
     pub allowed: Allowed,
     /// Whether mdadm's questions are answered (`--run`).
     pub is_run: bool,
+    /// What the array must at least have room for.
+    pub least: Sectors,
 }
 
 /// Where members come from.
@@ -158,6 +160,10 @@ fn checked_plan(request: &Request, sectors: &[Sectors]) -> Result<Plan, CreateEr
     };
     let positions: Vec<Position> = request.words.iter().map(position).collect();
     let plan = plan(&request.options, &request.identity, &positions)?;
+    if plan.array < request.least {
+        let (needs, has) = (request.least, plan.array);
+        return Err(CreateError::TooSmall { needs, has });
+    }
     if plan.questions.is_empty() || request.is_run {
         return Ok(plan);
     }

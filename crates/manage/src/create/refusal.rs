@@ -5,7 +5,7 @@ use crate::restore::Overwrite;
 use paritas_disk::{Fault, OpenError};
 use paritas_format::superblock::Version;
 use paritas_personality::BadShape;
-use paritas_units::Level;
+use paritas_units::{Level, Sectors};
 
 /// Why options and members make no array.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -189,6 +189,17 @@ pub enum CreateError {
     /// mdadm would ask, and nobody said `--run`.
     #[error("{}\nnothing was written\nnext: give --run if this is meant", .0.join("\n"))]
     Question(Vec<String>),
+    /// The array would not have room for what is to go into it.
+    #[error(
+        "the content has {needs} sectors and the array would have {has}\nnothing was written\n\
+         next: give more or larger members"
+    )]
+    TooSmall {
+        /// Sectors of the content.
+        needs: Sectors,
+        /// Sectors of the array.
+        has: Sectors,
+    },
     /// A member cannot be looked at.
     #[error("{name} cannot be read: {fault}\nnothing was written")]
     Unreadable {

@@ -87,6 +87,7 @@ fn request(options: Options, names: &[&str]) -> Request {
         words: names.iter().map(word).collect(),
         allowed: Allowed::Nothing,
         is_run: false,
+        least: Sectors::ZERO,
     }
 }
 

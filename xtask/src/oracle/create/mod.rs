@@ -165,7 +165,7 @@ fn create(program: &Path, place: &Path, case: &Case) -> Result<Result<u64, Strin
         _ => word.to_owned(),
     });
     let output = Command::new(program)
-        .args(["create", "md0", "--run", "--json"])
+        .args(["create", "md0", "--no-start", "--run", "--json"])
         .args(COMMON.split_whitespace())
         .args(case.words.split_whitespace())
         .args(order)

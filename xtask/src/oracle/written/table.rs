@@ -284,10 +284,17 @@ impl Case {
     /// The words for `paritas create`.
     pub(super) fn words(&self) -> Vec<String> {
         let one = &self.combination;
-        let mut words: Vec<String> =
-            ["create", "md0", "--run", "--quiet", "--overwrite=all", "--homehost=oracle"]
-                .map(str::to_owned)
-                .to_vec();
+        let mut words: Vec<String> = [
+            "create",
+            "md0",
+            "--no-start",
+            "--run",
+            "--quiet",
+            "--overwrite=all",
+            "--homehost=oracle",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         words.push(format!("--level={}", one.level.word()));
         words.push(format!("--metadata={}", one.metadata));
         words.push(format!("--raid-devices={}", one.count));
