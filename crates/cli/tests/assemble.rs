@@ -64,16 +64,11 @@ fn round(words: &[&str], count: usize, may_lose_one: bool) {
     let folder = folder.path();
     let members: Vec<String> = (0..count).map(|number| format!("m{number}.img")).collect();
     let mut create = paritas(folder);
-    create.args([
-        "create",
-        "md0",
-        "--no-start",
-        "--assume-clean",
-        "-b",
-        "none",
-        "--member-size",
-        "16M",
-    ]);
+    let has_bitmap = words.contains(&"internal");
+    create.args(["create", "md0", "--no-start", "--assume-clean", "--member-size", "16M"]);
+    if !has_bitmap {
+        create.args(["-b", "none"]);
+    }
     succeeds(create.args(["-n", &count.to_string()]).args(words).args(&members));
     let socket: PathBuf = folder.join("socket");
     let uri = format!("nbd+unix:///array?socket={}", socket.display());
@@ -98,6 +93,11 @@ fn round(words: &[&str], count: usize, may_lose_one: bool) {
     stop(hosted);
     assert!(!socket.exists(), "the socket is removed");
     check(folder, &members, &wanted);
+    for member in members.iter().filter(|_| has_bitmap) {
+        let output = paritas(folder).args(["examine-bitmap", member]).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("dirty (100.0%)"), "{member}: {text}");
+    }
     for lost in (0..count).filter(|_| may_lose_one) {
         let left: Vec<String> = members
             .iter()
@@ -130,7 +130,13 @@ fn raid0_is_written_and_read() {
 }
 
 #[test]
-fn an_array_with_a_bitmap_is_refused_and_left_alone() {
+fn arrays_with_a_bitmap_are_written_with_all_of_its_bits_set() {
+    round(&["-l", "1", "-b", "internal"], 2, true);
+    round(&["-l", "5", "-c", "64", "-e", "1.0", "-b", "internal"], 3, true);
+}
+
+#[test]
+fn an_array_with_a_bitmap_that_cannot_be_used_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut create = paritas(folder);
@@ -147,6 +153,12 @@ fn an_array_with_a_bitmap_is_refused_and_left_alone() {
         "internal",
     ]);
     succeeds(create.args(["--member-size", "16M", "a.img", "b.img"]));
+    for name in ["a.img", "b.img"] {
+        let mut bytes = std::fs::read(folder.join(name)).expect("read");
+        // The version of a bitmap that lies eight sectors behind a 1.2 superblock.
+        bytes[16 * 512 + 4] = 77;
+        std::fs::write(folder.join(name), bytes).expect("written");
+    }
     let before = std::fs::read(folder.join("a.img")).expect("read");
     let output = paritas(folder)
         .args(["assemble", "md0", "--foreground", "a.img", "b.img"])

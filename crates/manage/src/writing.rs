@@ -1,7 +1,7 @@
 //! From words to an array that is read and written: open exclusively, judge, assemble, refuse.
 //!
 //! The one thing to understand: whatever on the members belongs to a mechanism that is not carried
-//! out here (bitmap, bad blocks, journal, partial parity log, reshape) would be made wrong by
+//! out here (bad blocks, journal, partial parity log, reshape) would be made wrong by
 //! writing past it. So an array that has any of it is refused for writing, with the name of it;
 //! reading it stays possible.
 //!
@@ -71,6 +71,15 @@ pub fn open_for_writing(
     if array.concerns.iter().any(|concern| matches!(concern, Concern::DirtyDegraded { .. })) {
         return Err(WriteError::DirtyDegraded);
     }
+    let broken = array.concerns.iter().find_map(|concern| match concern {
+        Concern::BitmapBroken { candidate, .. } => Some(*candidate),
+        _ => None,
+    });
+    if let Some(candidate) = broken {
+        let member = found.get(candidate).map(|one| one.disk.facts().name.clone());
+        let what = "a write-intent bitmap that cannot be used";
+        return Err(WriteError::Unkept { member: member.unwrap_or_default(), what });
+    }
     for member in &array.assembly.members {
         let unkept = member.superblock.as_ref().and_then(unkept);
         let replacement = (member.seat == Seat::Replacement).then_some("a replacement half built");
@@ -102,9 +111,6 @@ fn unkept(superblock: &Superblock) -> Option<&'static str> {
     let has = |feature| features.intersects(feature);
     if !superblock.why_read_only().is_empty() {
         return Some("a feature that is newer than this program");
-    }
-    if superblock.bitmap_area().is_some() {
-        return Some("a write-intent bitmap");
     }
     if superblock.has_bad_blocks() {
         return Some("entries in its bad-block log");

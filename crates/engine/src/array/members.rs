@@ -14,10 +14,10 @@ use super::{Access, Array};
 use crate::assembly::SpareStart;
 use crate::{Member, MemberState};
 use paritas_disk::{DiskIndex, Facts};
-use paritas_format::place::Plan;
+use paritas_format::place::{Plan, bitmap_space};
 use paritas_format::superblock::{FeatureMap, Place, V1, V090, Version};
 use paritas_format::{DeviceUuid, Superblock};
-use paritas_units::{Descriptor, Level, MemberId, Sector, Sectors, Slot};
+use paritas_units::{Descriptor, Level, MemberId, Sector, SectorRange, Sectors, Slot};
 
 /// Entries of the tables of members in superblocks.
 const MOST_V090: u16 = 27;
@@ -64,7 +64,9 @@ pub enum AddError {
         has: u64,
     },
     /// Its data would begin in its superblock.
-    #[error("the data of {spare} would begin at sector {at}, but its superblock ends at {least}")]
+    #[error(
+        "the data of {spare} would begin at sector {at}, but its superblock, or bitmap, ends at {least}"
+    )]
     Offset {
         /// The spare's name.
         spare: String,
@@ -172,6 +174,7 @@ impl Array {
         member.lies_on(number, facts);
         self.members.push(member);
         self.record.add_member();
+        self.bitmaps.look_again(&self.members);
         // A recovery that could not go on with the others may with this one.
         self.walker.enable();
         self.publish();
@@ -205,7 +208,7 @@ impl Array {
     }
 
     /// Sectors that the array uses of its largest member.
-    fn longest_used(&self) -> Sectors {
+    pub(super) fn longest_used(&self) -> Sectors {
         self.dimensions().used.iter().copied().max().unwrap_or_default()
     }
 
@@ -273,6 +276,18 @@ impl Array {
         if !is_at_end && spare.data_offset < end {
             let (at, spare) = (spare.data_offset, spare.name.clone());
             return Err(AddError::Offset { spare, at, least: end });
+        }
+        let copy = superblock.bitmap_area().and_then(|area| area.start());
+        if let Some(copy) = copy.map(|start| start.range(bitmap_space(used))) {
+            let data = SectorRange { start: spare.data_offset, len: used };
+            if copy.overlaps(data) && is_at_end {
+                let needs = needs.0.saturating_add(facts.sectors.0 - copy.start.0);
+                return Err(too_small(spare, Sector(needs), facts));
+            }
+            if copy.overlaps(data) {
+                let (at, spare) = (spare.data_offset, spare.name.clone());
+                return Err(AddError::Offset { spare, at, least: copy.end() });
+            }
         }
         Ok(Some(superblock))
     }

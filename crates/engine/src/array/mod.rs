@@ -7,15 +7,16 @@
 //!
 //! The array is stepped like a shard: reports, notices and ticks go in; requests to members and
 //! controls for shards come out as [`ArrayActions`]. Its parts: when superblocks are written
-//! ([`record`]) and what stands in them ([`image`]), the active mark ([`activity`]), what may be done
+//! ([`record`]) and what stands in them ([`image`]), bitmaps ([`bitmaps`]), the active mark ([`activity`]), what may be done
 //! ([`access`]), what happens when the host's file system fails ([`freeze`]), members that come and go ([`members`]), the walk over all windows ([`walk`]) and
 //! what people order of it ([`action`]).
 //!
-//! Deliberately absent: the threads that carry controls and reports, and bitmaps.
+//! Deliberately absent: the threads that carry controls and reports.
 
 mod access;
 mod action;
 mod activity;
+mod bitmaps;
 mod freeze;
 mod image;
 mod members;
@@ -37,6 +38,7 @@ use crate::shard::ShardStart;
 use crate::{Access, Assembly, Limits, Member, MemberMap, MemberState, Shard, Sharding};
 use access::Closing;
 use activity::Activity;
+use bitmaps::Bitmaps;
 use freeze::Freezer;
 use paritas_disk::region::MOST_REGIONS;
 use paritas_disk::{Facts, region};
@@ -87,6 +89,7 @@ pub struct Array {
     record: Record,
     walker: Walker,
     freezer: Freezer,
+    bitmaps: Bitmaps,
     actions: ArrayActions,
 }
 
@@ -127,6 +130,7 @@ impl Array {
             record: Record::new(&members),
             walker: Walker::default(),
             freezer: Freezer::default(),
+            bitmaps: Bitmaps::new(&members),
             actions: ArrayActions::default(),
             members,
         };

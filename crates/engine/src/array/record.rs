@@ -9,7 +9,7 @@
 //! members are flushed first: what was written must not be in a cache when its resync is waived.
 //!
 //! # States
-//! *idle* → (*flushing* →) *writing* → *idle*, or again from the start when something has changed in
+//! *idle* → (*setting bits* ([`super::bitmaps`]) →) (*flushing* →) *writing* → *idle*, or again from the start when something has changed in
 //! between.
 //!
 //! Kernel counterpart: `md_update_sb` (F01, F02) and `md_super_write` (D04 to D06).
@@ -18,7 +18,7 @@ use super::news::Control;
 use super::{Access, Array, image};
 use crate::Member;
 use paritas_disk::region::{Memory, Notice, Region, Regions, Request};
-use paritas_disk::{Buffer, FaultKind, Operation, Pool, Priority};
+use paritas_disk::{Buffer, FaultKind, Loan, Operation, Pool, Priority};
 use paritas_units::{MemberId, Sector, Sectors};
 
 /// Bytes of memory for the superblocks of one member.
@@ -57,6 +57,8 @@ pub(super) struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
+    /// Bits of bitmaps are being set.
+    Bitmaps,
     Flushing,
     Writing,
 }
@@ -99,6 +101,11 @@ impl Record {
     /// Whether there is memory for one superblock more than `members`.
     pub(super) const fn has_room(&self, members: usize) -> bool {
         members < self.most
+    }
+
+    /// Whether requests to members have not ended.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.outstanding > 0
     }
 
     /// A member has come.
@@ -162,6 +169,10 @@ impl Array {
             (self.record.members_changed, self.record.activity_changed) = (false, false);
             self.record.generation = self.map.generation();
             return self.update_done();
+        }
+        if self.bitmaps.is_owed() {
+            self.record.state = State::Bitmaps;
+            return self.begin_bitmaps();
         }
         let becomes_clean = self.activity.says_clean() && !self.record.says_clean;
         if self.record.waives_work || becomes_clean {
@@ -244,23 +255,66 @@ impl Array {
         if let Some(member) = self.member_mut(id) {
             member.superblock = Some(image.superblock);
         }
-        let place = self.record.buffers.get_mut(usize::from(id.0));
-        let (Some(place), Ok(mut buffer)) = (place, self.record.pool.take(SUPERBLOCK)) else {
-            debug_assert!(false, "there is memory for every superblock");
-            return self.record.failed.push((id, FaultKind::Io));
-        };
-        for (to, from) in buffer.bytes_mut().iter_mut().zip(&image.bytes) {
-            *to = *from;
-        }
-        let loan = buffer.lend(0..bytes);
-        *place = Some(buffer);
+        let Some(loan) = self.lend_for(id, &image.bytes, bytes) else { return };
         let count = Sectors::whole_in(u64::try_from(bytes).unwrap_or(0));
         let operation = Operation::Write { flush_before: true, durable: true };
         let region = Region { disk, at, count };
         self.send_record(WRITE | u64::from(id.0), operation, region, Memory::Contiguous(loan));
     }
 
-    fn send_record(&mut self, tag: u64, operation: Operation, region: Region, memory: Memory) {
+    /// Lends the first `len` bytes of a member's memory, which begin with `content`.
+    pub(super) fn lend_for(&mut self, id: MemberId, content: &[u8], len: usize) -> Option<Loan> {
+        let place = self.record.buffers.get_mut(usize::from(id.0));
+        let (Some(place), Ok(mut buffer)) = (place, self.record.pool.take(SUPERBLOCK)) else {
+            debug_assert!(false, "there is memory for every superblock");
+            self.note_failed(id, FaultKind::Io);
+            return None;
+        };
+        buffer.bytes_mut().fill(0);
+        for (to, from) in buffer.bytes_mut().iter_mut().zip(content) {
+            *to = *from;
+        }
+        let loan = buffer.lend(0..len);
+        *place = Some(buffer);
+        Some(loan)
+    }
+
+    /// A member did not take what was to be written.
+    pub(super) fn note_failed(&mut self, id: MemberId, fault: FaultKind) {
+        self.record.failed.push((id, fault));
+    }
+
+    /// Judges those that did not take what was to be written.
+    pub(super) fn settle_failed(&mut self) {
+        for (id, fault) in std::mem::take(&mut self.record.failed) {
+            self.write_failed(id, fault);
+        }
+    }
+
+    /// The bits are set: on with the update that waits for it.
+    pub(super) fn bitmaps_done(&mut self) {
+        if self.freezer.is_frozen() {
+            return self.interrupt_recording();
+        }
+        self.record.state = State::Idle;
+        self.go_on_recording();
+    }
+
+    /// The memory of a member is back; what is in it.
+    pub(super) fn take_back_page(&mut self, id: MemberId, memory: Memory) -> Option<Vec<u8>> {
+        let Memory::Contiguous(loan) = memory else { return None };
+        let mut buffer = self.record.buffers.get_mut(usize::from(id.0))?.take()?;
+        buffer.take_back(loan);
+        Some(buffer.bytes().to_vec())
+    }
+
+    pub(super) fn send_record(
+        &mut self,
+        tag: u64,
+        operation: Operation,
+        region: Region,
+        memory: Memory,
+    ) {
         self.record.outstanding += 1;
         let (regions, priority) = (Regions::One(region), Priority::Metadata);
         self.actions.requests.push(Request { tag, operation, regions, memory, priority });
@@ -269,12 +323,11 @@ impl Array {
     /// A flush or a superblock has ended.
     pub(super) fn recorded_one(&mut self, notice: Notice) {
         let id = MemberId(u16::try_from(notice.tag & 0xFFFF).unwrap_or(u16::MAX));
-        if let Memory::Contiguous(loan) = notice.memory
-            && let Some(place) = self.record.buffers.get_mut(usize::from(id.0))
-            && let Some(mut buffer) = place.take()
-        {
-            buffer.take_back(loan);
+        if self.record.state == State::Bitmaps {
+            self.record.outstanding -= 1;
+            return self.bitmap_ended(id, notice);
         }
+        let _content = self.take_back_page(id, notice.memory);
         if !notice.errors.is_empty() || notice.fault.is_some() {
             self.record.failed.push((id, notice.fault.unwrap_or(FaultKind::Io)));
         }
@@ -282,18 +335,15 @@ impl Array {
         if self.record.outstanding > 0 {
             return;
         }
-        let failed = std::mem::take(&mut self.record.failed);
         let was = self.record.state;
-        for (id, fault) in failed {
-            self.write_failed(id, fault);
-        }
+        self.settle_failed();
         if self.freezer.is_frozen() {
             return self.interrupt_recording();
         }
         match was {
             State::Flushing => self.write_superblocks(),
             State::Writing => self.update_done(),
-            State::Idle => debug_assert!(false, "a notice without an update"),
+            State::Idle | State::Bitmaps => debug_assert!(false, "a notice without an update"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The real shard, stepped by hand over memory disks.
 
+mod bitmaps;
 mod bounds;
 mod changes;
 mod freezes;

@@ -121,6 +121,45 @@ impl Rig {
         Self { geometry, assembly, disks, content, hosts: Vec::new() }
     }
 
+    /// The same, to be written, with an internal bitmap of which no bit is set; `Rig::BITMAP` is
+    /// where it begins on each member.
+    pub(crate) fn with_bitmap(shape: &Shape) -> Self {
+        let mut rig = Self::writable(shape, 0);
+        let dimensions = rig.geometry.dimensions().clone();
+        let covered = match shape.level {
+            Level::Raid10 => dimensions.array,
+            _ => dimensions.used[0],
+        };
+        for number in 0..rig.disks.len() {
+            let member = &mut rig.assembly.members[number];
+            let Some(Superblock::V1(mut superblock)) = member.superblock.take() else {
+                panic!("the rig's superblocks are 1.x")
+            };
+            let header = superblock.header_mut();
+            header.feature_map.set(header.feature_map.get() | 1);
+            header.bitmap_offset.set(8);
+            superblock.seal();
+            let uuid = paritas_format::ArrayUuid(superblock.header().set_uuid);
+            let bitmap = paritas_format::bitmap::Superblock::new(uuid, covered, 4096);
+            // The same data, behind the bitmap.
+            let old = Arc::clone(&rig.disks[number]);
+            let sectors = old.facts().sectors;
+            let mut bytes = vec![0; usize::try_from(sectors.0 * 512).expect("small")];
+            old.read(Sector(0), &mut bytes).expect("memory disks do not fail");
+            let mut moved = vec![0; 32 * 512];
+            moved[..4096].copy_from_slice(&superblock.encode());
+            moved[8 * 512..8 * 512 + 256].copy_from_slice(&bitmap.encode());
+            let skip = usize::try_from(member.data_offset.0 * 512).expect("small");
+            moved.extend_from_slice(&bytes[skip..]);
+            member.data_offset = Sector(32);
+            member.superblock = Some(Superblock::V1(superblock));
+            rig.disks[number] = Arc::new(MemoryDisk::from_bytes(&old.facts().name, &moved));
+        }
+        rig
+    }
+
+    pub(crate) const BITMAP: Sector = Sector(8);
+
     /// The same, to be written, with superblocks that say so, and with spares.
     pub(crate) fn writable(shape: &Shape, spares: u16) -> Self {
         let mut rig = Self::new(shape);
