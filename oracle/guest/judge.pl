@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # judge.pl DIRECTORY: asks mdadm and the driver about every cell of DIRECTORY/cells.
 #
-# A line of `cells` is `CELL COUNT`; the members are CELL-0.img, CELL-1.img, ... A cell's answer is a
+# A line of `cells` is `CELL COUNT [WORD...]`; the members are CELL-0.img, CELL-1.img, ..., the words are
+# further ones for mdadm, which says what it says into CELL.said. A cell's answer is a
 # line `CELL<tab>WORDS<tab>TEXT` of `answers`: WORDS as in oracle/judge/cells.tsv; TEXT is the letter
 # of the member whose first byte of data is the array's first, or "-".
 #
@@ -83,13 +84,15 @@ sub first_byte {
 }
 
 sub ask {
-    my ($cell, $count) = @_;
+    my ($cell, $count, @words) = @_;
+    open STDOUT, ">", "$cell.said" or die "$cell.said: $!";
+    open STDERR, ">&", \*STDOUT or die "STDERR: $!";
     attach $_, "$cell-$_.img" for 0 .. $count - 1;
     my @devices = map {"/dev/loop$_"} 0 .. $count - 1;
     my $how = "starts";
-    unless (assemble @devices) {
+    unless (assemble @words, @devices) {
         stop();
-        $how = assemble("--run", @devices) ? "needs-run" : "fails";
+        $how = assemble(@words, "--run", @devices) ? "needs-run" : "fails";
     }
     my ($answer, $byte) = ($how, "-");
     if ($how ne "fails") {
@@ -110,8 +113,7 @@ open my $cells, "<", "cells" or die "cells: $!";
 open my $answers, ">", "answers" or die "answers: $!";
 $| = 1;
 while (my $line = <$cells>) {
-    my ($cell, $count) = split " ", $line;
-    print "== $cell\n";
-    print $answers ask($cell, $count);
+    my ($cell, $count, @words) = split " ", $line;
+    print $answers ask($cell, $count, @words);
 }
 close $answers or die "answers: $!";

@@ -32,6 +32,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     })?;
     stage("members put to the real driver", || {
         compared += oracle::run(root, &oracle::Options::judge_subset())?.comparisons;
+        compared += oracle::force::run(root, &oracle::force::Options::default())?;
         Ok(())
     })?;
     println!("{compared} passed, 0 failed");

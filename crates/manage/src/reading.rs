@@ -6,11 +6,12 @@
 //! Deliberately absent: hosting the array, which is the caller's.
 
 use crate::gather::{Found, gather};
+use crate::writing::Force;
 use paritas_disk::{Disk, OpenError, Opener};
 use paritas_engine::Assembly;
 use paritas_engine::judge_members::{
-    BitmapFacts, Candidate, Concern, JournalFacts, Judgement, ReadChoices, RefusedAssembly,
-    Verdict, assemble_for_reading, judge_members,
+    ArrayJudgement, BitmapFacts, Candidate, Concern, Forced, JournalFacts, Judgement, ReadChoices,
+    RefusedAssembly, Verdict, assemble_for_reading, force, judge_members,
 };
 use paritas_format::journal::{MetaBlock, Seed};
 use paritas_format::ppl;
@@ -32,6 +33,8 @@ pub struct Readable {
     pub concerns: Vec<Concern>,
     /// Those that are not read, and why: a line each.
     pub left_out: Vec<String>,
+    /// What was forced: a line each.
+    pub forced: Vec<String>,
 }
 
 /// Why no array can be read from what was given.
@@ -91,18 +94,25 @@ pub fn open_for_reading(
     choices: ReadChoices,
 ) -> Result<Readable, ReadError> {
     let found = gather(opener, words)?;
-    assemble(&found, words.len(), choices).map(|(readable, _)| readable)
+    assemble(&found, words.len(), choices, Force::No).map(|assembled| assembled.readable)
 }
 
-/// The verdict on each member of the array, by number of what was found.
-pub(crate) type Verdicts = Vec<(usize, Verdict)>;
+/// An array from what was found.
+pub(crate) struct Assembled {
+    pub(crate) readable: Readable,
+    /// The verdict on each member of the array, by number of what was found.
+    pub(crate) verdicts: Vec<(usize, Verdict)>,
+    /// What force makes of the array, if it was asked; its superblocks are still to be written.
+    pub(crate) forced: Option<Forced>,
+}
 
 /// Judges what was found and assembles the one array that it belongs to.
 pub(crate) fn assemble(
     found: &[Found],
     count: usize,
     choices: ReadChoices,
-) -> Result<(Readable, Verdicts), ReadError> {
+    by_force: Force,
+) -> Result<Assembled, ReadError> {
     let candidates: Vec<Candidate> = found.iter().map(candidate).collect();
     let judgement = judge_members(&candidates);
     let name = |index: &usize| candidates.get(*index).map_or("", |c| c.name.as_str()).to_owned();
@@ -114,25 +124,40 @@ pub(crate) fn assemble(
     if let Some(stranger) = judgement.strangers.first() {
         return Err(ReadError::Stranger { name: name(stranger) });
     }
-    let from = assemble_for_reading(array, &candidates, choices).map_err(|why| {
-        let mut members = String::new();
-        for (index, verdict) in &array.members {
-            let _ = writeln!(members, "  {}: {verdict}", name(index));
-        }
-        let next = next_step(&why);
-        ReadError::Refused { why, members, next }
-    })?;
+    let refuse = |why: RefusedAssembly| refused(why, array, &candidates);
+    let forced = match by_force {
+        Force::No => None,
+        Force::Yes => Some(force(array, &candidates).map_err(refuse)?),
+    };
+    let (array, judged) = match &forced {
+        None => (array, &candidates),
+        Some(forced) => (&forced.judgement, &forced.candidates),
+    };
+    let from = assemble_for_reading(array, judged, choices).map_err(refuse)?;
     let left_out = array.members.iter().filter(|(index, _)| !from.candidates.contains(index));
     let left_out = left_out.map(|(index, verdict)| format!("{}: {verdict}", name(index))).collect();
     let disk = |index: &usize| found.get(*index).map(|f| Arc::clone(&f.disk));
+    let deeds = forced.iter().flat_map(|forced| &forced.deeds);
     let readable = Readable {
         disks: from.candidates.iter().filter_map(disk).collect(),
         all: found.iter().map(|f| Arc::clone(&f.disk)).collect(),
         assembly: from.assembly,
         concerns: array.concerns.clone(),
         left_out,
+        forced: deeds.map(ToString::to_string).collect(),
     };
-    Ok((readable, array.members.clone()))
+    Ok(Assembled { readable, verdicts: array.members.clone(), forced })
+}
+
+/// Why there is no array, with a line for each member.
+fn refused(why: RefusedAssembly, array: &ArrayJudgement, candidates: &[Candidate]) -> ReadError {
+    let mut members = String::new();
+    for (index, verdict) in &array.members {
+        let name = candidates.get(*index).map_or("", |one| one.name.as_str());
+        let _ = writeln!(members, "  {name}: {verdict}");
+    }
+    let next = next_step(&why);
+    ReadError::Refused { why, members, next }
 }
 
 const fn next_step(refused: &RefusedAssembly) -> &'static str {

@@ -5,11 +5,15 @@
 //! writing past it. So an array that has any of it is refused for writing, with the name of it;
 //! reading it stays possible.
 //!
-//! Deliberately absent: hosting the array, and forcing (a dirty, degraded array with parity).
+//! By force, members that are behind are brought in and a dirty, degraded array is called clean, as
+//! `judge_members::force` decides; that alone is written here, when all was checked.
+//!
+//! Deliberately absent: hosting the array.
 
+use crate::forcing::prepare;
 use crate::gather::{Found, open};
-use crate::reading::{ReadError, Readable, assemble};
-use paritas_disk::{Access, Opener};
+use crate::reading::{Assembled, ReadError, Readable, assemble};
+use paritas_disk::{Access, Fault, Opener};
 use paritas_engine::judge_members::{Concern, ReadChoices, Verdict};
 use paritas_engine::{MemberState, SpareStart};
 use paritas_format::Superblock;
@@ -37,15 +41,48 @@ pub enum WriteError {
     /// Parity may be wrong where data would be computed from it.
     #[error(
         "the array is dirty and degraded: what is computed for the missing members may be wrong\n\
-         next: give the missing members, or read with paritas copy; nothing was written"
+         next: give the missing members, or read with paritas copy; assemble --force goes on all the \
+         same; nothing was written"
     )]
     DirtyDegraded,
+    /// A superblock could not be read or written while forcing.
+    #[error(
+        "{member} cannot be given its new superblock: {fault}{}\n\
+         next: see {member}'s disk, then assemble --force again",
+        after(changed)
+    )]
+    Unforced {
+        /// The member.
+        member: String,
+        /// Why.
+        fault: Fault,
+        /// Those that were written, the last one perhaps not wholly.
+        changed: Vec<String>,
+    },
     /// A level that is read only.
     #[error("{level} arrays are only read\nnext: paritas serve --readonly; nothing was written")]
     Level {
         /// The level.
         level: Level,
     },
+}
+
+/// What was written of several members when one failed.
+fn after(changed: &[String]) -> String {
+    match changed {
+        [] => "; nothing was written".to_owned(),
+        changed => format!("; superblocks were written on {}", changed.join(", ")),
+    }
+}
+
+/// Whether members are brought in that would be left out, and dirt is passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Force {
+    /// No.
+    #[default]
+    No,
+    /// As `mdadm --assemble --force`: no more than is needed.
+    Yes,
 }
 
 /// Opens `words` for writing, judges them and assembles the one array that they belong to. Nothing
@@ -58,12 +95,46 @@ pub fn open_for_writing(
     words: &[String],
     choices: ReadChoices,
 ) -> Result<Readable, WriteError> {
+    open_with(opener, words, choices, Force::No)
+}
+
+/// The same, with force if it is wanted: then superblocks are written, and
+/// [`Readable::forced`] says what was done. An array that needs no force is not changed.
+///
+/// # Errors
+/// [`WriteError`] says what, why and what next; but for [`WriteError::Unforced`] nothing was written.
+pub fn open_with(
+    opener: &dyn Opener,
+    words: &[String],
+    choices: ReadChoices,
+    force: Force,
+) -> Result<Readable, WriteError> {
     let found = words
         .iter()
         .map(|word| open(opener, word, Access::Write))
         .collect::<Result<Vec<_>, _>>()
         .map_err(ReadError::from)?;
-    let (mut array, judged) = assemble(&found, words.len(), choices)?;
+    let Assembled { readable: mut array, verdicts, forced } =
+        assemble(&found, words.len(), choices, force)?;
+    check(&array)?;
+    let used = array.assembly.geometry.dimensions().used.iter().copied().max();
+    for (index, verdict) in &verdicts {
+        let Some(one) = found.get(*index).filter(|_| *verdict == Verdict::Spare) else { continue };
+        if let Some(spare) = spare(one, used.unwrap_or_default()) {
+            array.disks.push(Arc::clone(&one.disk));
+            array.left_out.retain(|line| !line.starts_with(&format!("{}: ", spare.name)));
+            array.assembly.spares.push(spare);
+        }
+    }
+    array.assembly.access = paritas_engine::Access::ReadWrite;
+    if let Some(forced) = forced {
+        prepare(&forced, &found)?.write()?;
+    }
+    Ok(array)
+}
+
+/// Refuses what cannot be written without harm.
+fn check(array: &Readable) -> Result<(), WriteError> {
     let level = array.assembly.geometry.dimensions().level;
     if matches!(level, Level::Multipath | Level::Faulty) {
         return Err(WriteError::Level { level });
@@ -92,17 +163,7 @@ pub fn open_for_writing(
             "a failed member is left out"
         );
     }
-    let used = array.assembly.geometry.dimensions().used.iter().copied().max();
-    for (index, verdict) in &judged {
-        let Some(one) = found.get(*index).filter(|_| *verdict == Verdict::Spare) else { continue };
-        if let Some(spare) = spare(one, used.unwrap_or_default()) {
-            array.disks.push(Arc::clone(&one.disk));
-            array.left_out.retain(|line| !line.starts_with(&format!("{}: ", spare.name)));
-            array.assembly.spares.push(spare);
-        }
-    }
-    array.assembly.access = paritas_engine::Access::ReadWrite;
-    Ok(array)
+    Ok(())
 }
 
 /// What a superblock speaks of that is not carried out.

@@ -9,6 +9,7 @@
 use super::{Place, boot};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use paritas_format::Superblock;
 use paritas_format::build::cell;
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::FileExt;
@@ -86,8 +87,8 @@ impl Line {
 }
 
 /// What the guest said of a cell.
-struct Answer {
-    words: String,
+pub(super) struct Answer {
+    pub(super) words: String,
     /// The letter of the member that the array's first byte came from.
     first: Option<char>,
 }
@@ -206,7 +207,8 @@ fn ask_batch(
     std::fs::create_dir_all(directory)?;
     let mut list = String::new();
     for &at in batch {
-        let count = write_members(directory, at, &lines[at])?;
+        let line = &lines[at];
+        let count = write_members(directory, at, line.array(), line.members())?.len();
         list.push_str(&format!("{at} {count}\n"));
     }
     std::fs::write(directory.join("cells"), list)?;
@@ -220,16 +222,21 @@ fn ask_batch(
     Ok(answers)
 }
 
-fn parse(line: &str) -> Result<(usize, Answer)> {
+pub(super) fn parse(line: &str) -> Result<(usize, Answer)> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [at, words, first] = fields.as_slice() else { bail!("the guest said {line:?}") };
     let first = first.chars().next().filter(char::is_ascii_lowercase);
     Ok((at.parse()?, Answer { words: (*words).to_owned(), first }))
 }
 
-/// Writes the images of a cell; how many there are.
-fn write_members(directory: &Path, at: usize, line: &Line) -> Result<usize> {
-    let superblocks = cell(line.array(), line.members())?;
+/// Writes the images of a cell, and gives their superblocks.
+pub(super) fn write_members(
+    directory: &Path,
+    at: usize,
+    array: &str,
+    members: &str,
+) -> Result<Vec<Superblock>> {
+    let superblocks = cell(array, members)?;
     for (number, superblock) in superblocks.iter().enumerate() {
         let image = std::fs::File::create_new(directory.join(format!("{at}-{number}.img")))?;
         image.set_len(MEMBER_BYTES)?;
@@ -237,5 +244,5 @@ fn write_members(directory: &Path, at: usize, line: &Line) -> Result<usize> {
         image.write_all_at(&vec![letter; MARKED_BYTES], superblock.data_offset().0 * 512)?;
         image.write_all_at(&superblock.encode(), superblock.place().at.0 * 512)?;
     }
-    Ok(superblocks.len())
+    Ok(superblocks)
 }

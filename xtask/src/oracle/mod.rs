@@ -11,6 +11,7 @@ mod content;
 pub(crate) mod create;
 pub(crate) mod detail;
 pub(crate) mod fixtures;
+pub(crate) mod force;
 mod judge;
 mod made;
 mod reader;
@@ -79,6 +80,8 @@ enum Other {
     Detail(detail::Options),
     /// Arrays that `paritas` writes, used by the driver afterwards
     Written(written::Options),
+    /// What assembling by force brings in and writes: the cells of oracle/judge/force.tsv
+    Force(force::Options),
 }
 
 impl Options {
@@ -140,6 +143,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
             Other::Create(options) => create::run(root, options)?,
             Other::Detail(options) => detail::run(root, options)?,
             Other::Written(options) => written::run(root, options)?,
+            Other::Force(options) => force::run(root, options)?,
         };
         return Ok(Summary { comparisons, ..Summary::default() });
     }

@@ -23,11 +23,14 @@
 //! dirty, and a split brain is not decided by who has counted more events. Every cell of the table
 //! `oracle/judge/cells.tsv` holds our verdicts beside what the driver did with the same members.
 //!
-//! Deliberately absent: reading anything, forcing anything.
+//! What `--force` makes of a judgement is a step of its own ([`force`]).
+//!
+//! Deliberately absent: reading anything, writing anything.
 
 mod array;
 mod assembly;
 mod candidate;
+mod force;
 mod outcome;
 mod verdict;
 
@@ -36,6 +39,7 @@ mod tests;
 
 pub use assembly::{AssembledFrom, ReadChoices, RefusedAssembly, assemble_for_reading};
 pub use candidate::{BitmapFacts, Candidate, JournalFacts};
+pub use force::{Deed, Forced, force};
 pub use outcome::{DriverOutcome, FailReason, ForceReason, Slots, driver_outcome};
 pub use verdict::{ArrayJudgement, Concern, Judgement, Verdict};
 
