@@ -87,7 +87,7 @@ pub(crate) enum Verb {
     /// recovery that is owed goes on. Arrays with a bitmap, a journal, a partial parity log or known
     /// bad blocks are refused, and so is a dirty array with parity that misses members.
     #[command(
-        after_help = "Example:\n  paritas assemble md0 disk*.img --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
+        after_help = "Example:\n  paritas assemble --scan\n  paritas assemble md0 disk*.img --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
     )]
     Assemble(Box<Assemble>),
     /// Serve a running array at one more place: paritas serve ARRAY URI.
@@ -141,7 +141,8 @@ pub(crate) enum Verb {
     /// `create`, `assemble` and `quickstart` start one by themselves when none runs.
     #[command(after_help = "Example:\n  paritas service --control /run/paritas/control")]
     Service(Service),
-    /// Show the main job on a small RAID 6 that Linux made: look, copy, copy with two members gone.
+    /// Show the main job: a small RAID 6 that Linux made is looked at and copied, also with two members
+    /// gone; then one is made, served, written, robbed of two members, rebuilt, checked, and left running.
     ///
     /// All files go into a new directory.
     #[command(after_help = "Example:\n  paritas quickstart\n  paritas quickstart /tmp/first-steps")]
@@ -447,12 +448,19 @@ pub(crate) struct Serve {
 /// Arguments of `assemble`.
 #[derive(Debug, Args)]
 pub(crate) struct Assemble {
-    /// The array's name here: md0, or /dev/md/NAME.
-    #[arg(value_name = "ARRAY")]
-    pub(crate) array: String,
-    /// Its members.
-    #[arg(required = true, value_name = "MEMBER")]
-    pub(crate) members: Vec<String>,
+    /// The array's name here (md0, or /dev/md/NAME), then its members; with --scan where members are
+    /// looked for instead of the DEVICE lines.
+    #[arg(required_unless_present = "scan", value_names = ["ARRAY", "MEMBER"])]
+    pub(crate) words: Vec<String>,
+    /// Assemble what mdadm.conf names, and what else is found and complete.
+    #[arg(short, long, conflicts_with = "foreground")]
+    pub(crate) scan: bool,
+    /// The configuration file; /etc/mdadm/mdadm.conf or /etc/mdadm.conf if it is there.
+    #[arg(short, long, value_name = "FILE", requires = "scan")]
+    pub(crate) config: Option<PathBuf>,
+    /// Bring in members that are behind, as few as are needed, and call a dirty, degraded array clean.
+    #[arg(short, long, conflicts_with_all = ["readonly", "scan"])]
+    pub(crate) force: bool,
     /// Refuse writes and open members read-only.
     #[arg(short = 'o', long)]
     pub(crate) readonly: bool,

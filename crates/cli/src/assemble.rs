@@ -12,11 +12,22 @@ use paritas_service::{
 };
 use paritas_units::parse_size;
 
-/// Starts an array.
+/// Starts an array, or with --scan all that are to be assembled.
 ///
 /// # Errors
-/// The array cannot be assembled, or nobody could connect; nothing was written then.
+/// An array cannot be assembled, or nobody could connect; nothing was written of that one.
 pub(crate) fn assemble(words: &args::Assemble) -> Result<()> {
+    if words.scan {
+        return crate::scan::assemble(words);
+    }
+    match words.words.split_first() {
+        Some((array, members)) if !members.is_empty() => one(words, array, members),
+        _ => bail!("no member is named\nnext: paritas assemble ARRAY MEMBER..., or --scan"),
+    }
+}
+
+/// Starts one array.
+pub(crate) fn one(words: &args::Assemble, array: &str, members: &[String]) -> Result<()> {
     let is_auto =
         words.auto_read || std::env::var("PARITAS_START_RO").is_ok_and(|word| word == "1");
     let how = match (words.readonly, is_auto) {
@@ -24,15 +35,16 @@ pub(crate) fn assemble(words: &args::Assemble) -> Result<()> {
         (false, true) => How::AutoRead,
         (false, false) => How::ReadWrite,
     };
-    let members = open_all(&words.members, how)?;
+    let members = open_all(members, how)?;
     let start = Start {
         members: members.words().to_vec(),
         access: how,
         choices: choices(words.choices),
+        force: words.force,
         serve: words.hosting.serve.clone(),
         limits: limits(&words.hosting)?,
     };
-    host(&words.array, &start, &members, &words.hosting, false)
+    host(array, &start, &members, &words.hosting, false)
 }
 
 /// Has an array run, in a service or here until it is stopped or SIGINT or SIGTERM comes.

@@ -18,6 +18,7 @@ mod members_of;
 mod metadata;
 mod progress;
 mod quickstart;
+mod scan;
 mod serve;
 mod service;
 mod sink;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 const WELCOME: &str = "\
 paritas look PATH...         which arrays are on these files or disks, and what to do next
 paritas copy MEMBER... OUT   the content of an array into a file; nothing is written to members
-paritas quickstart           both, shown on a small array that Linux made";
+paritas quickstart           the main job, shown on an array that Linux made and one of your own";
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_env("PARITAS_LOG");

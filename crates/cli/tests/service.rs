@@ -257,3 +257,40 @@ fn hostile_requests_are_refused_and_the_service_goes_on() {
     rig.does("stop md0");
     rig.ends();
 }
+
+#[test]
+fn a_member_that_is_behind_is_brought_in_by_force_only() {
+    let rig = Rig::new();
+    rig.does("create md0 -l 5 -n 3 -b none --assume-clean --member-size 8M a b c --quiet");
+    rig.does("fail md0 c");
+    rig.does("stop md0");
+    rig.ends();
+    let before = std::fs::read(rig.path("c")).expect("read");
+    let refused = rig.refuses("assemble md0 a c");
+    assert!(refused.contains("cannot assemble"), "{refused}");
+    assert!(std::fs::read(rig.path("c")).expect("read") == before, "nothing was written");
+    rig.does("assemble md0 a c --force");
+    assert!(rig.does("status").contains("[3/2] [U_U]"));
+    rig.does("stop md0");
+    rig.ends();
+}
+
+#[test]
+fn a_scan_starts_what_the_configuration_names_and_finds_the_rest() {
+    let rig = Rig::new();
+    let one = rig.does("create photos -l 1 -n 2 -b none --member-size 8M a1 a2 --no-start --json");
+    rig.does("create md7 -l 1 -n 2 -b none --member-size 8M b1 b2 --no-start --quiet");
+    let uuid = one.split("\"uuid\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    let (uuid, folder) = (uuid.expect("its identity"), rig.folder.path().display());
+    let config = format!("DEVICE {folder}/[ab]?\nARRAY /dev/md/pictures UUID={uuid}\nMAILADDR x\n");
+    std::fs::write(rig.path("conf"), config).expect("written");
+    rig.does("assemble --scan --config conf");
+    let status = rig.does("status");
+    assert!(status.contains("pictures : active raid1 a2[1] a1[0]"), "{status}");
+    assert!(status.contains("raid1 b2[1] b1[0]"), "{status}");
+    rig.does("stop --scan");
+    rig.ends();
+    std::fs::write(rig.path("none"), "DEVICE /nowhere/*\n").expect("written");
+    let refused = rig.refuses("assemble --scan --config none");
+    assert!(refused.contains("No arrays found"), "{refused}");
+}

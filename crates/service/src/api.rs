@@ -103,6 +103,9 @@ pub struct Start {
     /// Decisions.
     #[serde(default)]
     pub choices: Choices,
+    /// Whether members that are behind are brought in, and dirt is passed over.
+    #[serde(default)]
+    pub force: bool,
     /// Where it is served.
     #[serde(default)]
     pub serve: Vec<String>,

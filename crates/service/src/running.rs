@@ -12,7 +12,7 @@ use paritas_engine::judge_members::ReadChoices;
 use paritas_engine::{Config, HoleMap, WalkLimits};
 use paritas_host::check_aliases;
 use paritas_manage::reading::{Readable, open_for_reading};
-use paritas_manage::writing::open_for_writing;
+use paritas_manage::writing::{Force, open_with};
 use paritas_personality::Raid0Default;
 use paritas_runtime::Hosted;
 use std::os::fd::OwnedFd;
@@ -146,7 +146,8 @@ fn open(opener: &dyn Opener, start: &Start) -> Result<Readable, Refusal> {
             open_for_reading(opener, &words, choices).map_err(|error| failed(error.to_string()))
         }
         Access::ReadWrite | Access::AutoRead => {
-            open_for_writing(opener, &words, choices).map_err(|error| failed(error.to_string()))
+            let force = if start.force { Force::Yes } else { Force::No };
+            open_with(opener, &words, choices, force).map_err(|error| failed(error.to_string()))
         }
     }
 }
@@ -159,8 +160,8 @@ fn identity(array: &Readable) -> String {
 
 /// What must be known of an array and its members.
 fn notes(array: &Readable) -> Vec<String> {
-    let mut notes: Vec<String> =
-        array.left_out.iter().map(|line| format!("left out: {line}")).collect();
+    let mut notes: Vec<String> = array.forced.clone();
+    notes.extend(array.left_out.iter().map(|line| format!("left out: {line}")));
     notes.extend(array.concerns.iter().map(|concern| format!("warning: {concern}")));
     // Several members may give rise to the same words.
     notes.dedup();

@@ -1,12 +1,13 @@
-//! `paritas quickstart`: the main job, shown on an array that Linux made.
+//! `paritas quickstart`: the main job, shown on an array that Linux made, and on one that is made here.
 //!
 //! The one thing to understand: each step does what the command that it prints would do, by the
-//! same functions, and ends the run when the bytes are not those that the driver wrote. The steps
-//! stand in one list, so that others (create, write, lose members, rebuild) can take their place.
+//! same functions, and ends the run when the bytes are not those that were written.
 //!
-//! Deliberately absent: questions, root, a service, the network.
+//! Deliberately absent: questions, root, the network.
 
+mod client;
 mod fixture;
+mod own;
 
 use crate::args::{self, ReadChoices};
 use crate::copy::copy_into;
@@ -37,12 +38,19 @@ const STEPS: &[(&str, Step)] = &[
     ("Copy its content", copy_whole),
     ("Copy it again with two disks gone: what they held is computed from P and Q", copy_degraded),
     ("Was a disk changed?", compare_members),
+    ("Make a RAID 6 of your own, and serve it over NBD", own::make),
+    ("Write to it, as any client would", own::write),
+    ("Two disks fail", own::lose),
+    ("Two new disks take their places", own::rebuild),
+    ("Check it", own::check),
 ];
 
 /// Where it all happens.
 #[derive(Debug)]
 struct Stage {
     directory: PathBuf,
+    /// The name of the array that is made.
+    name: String,
 }
 
 /// Runs all steps and says how to go on.
@@ -51,7 +59,8 @@ struct Stage {
 /// The directory is there already, something cannot be written, or bytes differ from those that
 /// the driver wrote.
 pub(crate) fn quickstart(words: &args::Quickstart) -> Result<()> {
-    let stage = Stage { directory: new_directory(words.directory.as_deref())? };
+    let name = own::free_name()?;
+    let stage = Stage { directory: new_directory(words.directory.as_deref())?, name };
     for (number, (headline, step)) in (1..).zip(STEPS) {
         println!("{number}. {headline}");
         step(&stage).with_context(|| format!("step {number} of quickstart failed"))?;
@@ -176,15 +185,14 @@ fn check(path: &Path, name: &str) -> Result<()> {
 
 fn go_on(stage: &Stage) {
     let (directory, array) = (stage.directory.display(), stage.file(ARRAY));
-    let socket = std::path::absolute(stage.directory.join("photos.sock"))
-        .unwrap_or_else(|_| stage.directory.join("photos.sock"));
+    let (socket, name) = (own::socket(stage), &stage.name);
     let socket = socket.display();
     println!("Go on:");
-    println!("   sudo mount -o loop,ro {array} /mnt       the files inside (ext4)");
+    println!("   sudo mount -o loop,ro {array} /mnt       the files that Linux wrote (ext4)");
     println!("   paritas examine {directory}/disk1.img");
-    println!(
-        "   paritas serve --readonly {directory}/disk*.img 'nbd+unix:///photos?socket={socket}'"
-    );
+    println!("   nbdinfo 'nbd+unix:///quickstart?socket={socket}'");
+    println!("   paritas detail {name}        your array, which goes on running");
+    println!("   paritas stop {name}          ends it; Linux can have its members then");
     println!("   paritas look /dev/sd?*       your own disks; nothing is written to them");
     if let Ok(program) = std::env::current_exe() {
         println!("paritas is {}", program.display());
