@@ -116,7 +116,7 @@ pub fn open_with(
         .map_err(ReadError::from)?;
     let Assembled { readable: mut array, verdicts, forced } =
         assemble(&found, words.len(), choices, force)?;
-    check(&array)?;
+    check(&array, &found)?;
     let used = array.assembly.geometry.dimensions().used.iter().copied().max();
     for (index, verdict) in &verdicts {
         let Some(one) = found.get(*index).filter(|_| *verdict == Verdict::Spare) else { continue };
@@ -134,7 +134,7 @@ pub fn open_with(
 }
 
 /// Refuses what cannot be written without harm.
-fn check(array: &Readable) -> Result<(), WriteError> {
+fn check(array: &Readable, found: &[Found]) -> Result<(), WriteError> {
     let level = array.assembly.geometry.dimensions().level;
     if matches!(level, Level::Multipath | Level::Faulty) {
         return Err(WriteError::Level { level });
