@@ -230,6 +230,7 @@ impl Array {
             if !self.is_broken {
                 self.is_broken = true;
                 self.publish();
+                self.interrupt_walk();
             }
             return;
         }

@@ -3,6 +3,7 @@
 mod bitmaps;
 mod bounds;
 mod changes;
+mod failures;
 mod freezes;
 mod holes;
 mod members;
