@@ -7,19 +7,30 @@
 use crate::gather::Found;
 use crate::restore::widen;
 use crate::writing::WriteError;
+use paritas_disk::Disk;
 use paritas_engine::judge_members::Forced;
 use paritas_units::Sector;
+use std::sync::Arc;
 
-/// Superblocks that are ready to be written.
-pub(crate) struct Prepared<'a> {
-    pieces: Vec<(&'a Found, Sector, Vec<u8>)>,
+/// Superblocks that are ready to be written, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug)]
+struct Piece {
+    word: String,
+    disk: Arc<dyn Disk>,
+    at: Sector,
+    bytes: Vec<u8>,
 }
 
 /// Works out what goes where.
 ///
 /// # Errors
 /// [`WriteError::Unforced`] if a member cannot be read; nothing was written.
-pub(crate) fn prepare<'a>(forced: &Forced, found: &'a [Found]) -> Result<Prepared<'a>, WriteError> {
+pub(crate) fn prepare(forced: &Forced, found: &[Found]) -> Result<Pending, WriteError> {
     let mut pieces = Vec::new();
     for index in &forced.changed {
         let superblock = forced.candidates.get(*index).and_then(|one| one.superblock.as_ref());
@@ -32,23 +43,29 @@ pub(crate) fn prepare<'a>(forced: &Forced, found: &'a [Found]) -> Result<Prepare
             fault,
             changed: Vec::new(),
         })?;
-        pieces.push((one, at, bytes));
+        pieces.push(Piece { word: one.word.clone(), disk: Arc::clone(&one.disk), at, bytes });
     }
-    Ok(Prepared { pieces })
+    Ok(Pending { pieces })
 }
 
-impl Prepared<'_> {
-    /// Writes all of it, each member flushed before the next one.
+impl Pending {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Writes all of it, each member flushed before the next one; done once, it is empty.
     ///
     /// # Errors
     /// [`WriteError::Unforced`] with the members that were written.
-    pub(crate) fn write(&self) -> Result<(), WriteError> {
+    pub fn write(&mut self) -> Result<(), WriteError> {
         let mut changed = Vec::new();
-        for (found, at, bytes) in &self.pieces {
-            changed.push(found.word.clone());
-            let written = found.disk.write(*at, bytes, true).and_then(|()| found.disk.flush());
+        for Piece { word, disk, at, bytes } in self.pieces.drain(..) {
+            changed.push(word.clone());
+            let written = disk.write(at, &bytes, true).and_then(|()| disk.flush());
             written.map_err(|fault| WriteError::Unforced {
-                member: found.word.clone(),
+                member: word,
                 fault,
                 changed: changed.clone(),
             })?;

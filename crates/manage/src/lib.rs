@@ -17,7 +17,7 @@ pub mod create;
 pub mod dump;
 pub mod examine;
 pub mod fill;
-mod forcing;
+pub mod forcing;
 pub mod fuzz;
 pub mod gather;
 pub mod look;

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: hosting the array, which is the caller's.
 
+use crate::forcing::Pending;
 use crate::gather::{Found, gather};
 use crate::writing::Force;
 use paritas_disk::{Disk, OpenError, Opener};
@@ -35,6 +36,8 @@ pub struct Readable {
     pub left_out: Vec<String>,
     /// What was forced: a line each.
     pub forced: Vec<String>,
+    /// Superblocks that force is to write before the array starts.
+    pub pending: Pending,
 }
 
 /// Why no array can be read from what was given.
@@ -145,6 +148,7 @@ pub(crate) fn assemble(
         concerns: array.concerns.clone(),
         left_out,
         forced: deeds.map(ToString::to_string).collect(),
+        pending: Pending::default(),
     };
     Ok(Assembled { readable, verdicts: array.members.clone(), forced })
 }

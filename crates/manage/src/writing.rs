@@ -6,16 +6,16 @@
 //! reading it stays possible.
 //!
 //! By force, members that are behind are brought in and a dirty, degraded array is called clean, as
-//! `judge_members::force` decides; that alone is written here, when all was checked.
+//! `judge_members::force` decides; what is to be written for that is given back beside the array.
 //!
 //! Deliberately absent: hosting the array.
 
 use crate::forcing::prepare;
 use crate::gather::{Found, open};
 use crate::reading::{Assembled, ReadError, Readable, assemble};
-use paritas_disk::{Access, Fault, Opener};
+use paritas_disk::{Access, Facts, Fault, Opener};
 use paritas_engine::judge_members::{Concern, ReadChoices, Verdict};
-use paritas_engine::{MemberState, SpareStart};
+use paritas_engine::{Array, MemberState, SpareStart, StartError};
 use paritas_format::Superblock;
 use paritas_format::superblock::FeatureMap;
 use paritas_units::{Descriptor, Level, Seat, Sectors};
@@ -59,6 +59,9 @@ pub enum WriteError {
         /// Those that were written, the last one perhaps not wholly.
         changed: Vec<String>,
     },
+    /// It would not run.
+    #[error("the array cannot run: {0}\nnext: read it with paritas copy; nothing was written")]
+    Start(#[from] StartError),
     /// A level that is read only.
     #[error("{level} arrays are only read\nnext: paritas serve --readonly; nothing was written")]
     Level {
@@ -98,11 +101,12 @@ pub fn open_for_writing(
     open_with(opener, words, choices, Force::No)
 }
 
-/// The same, with force if it is wanted: then superblocks are written, and
-/// [`Readable::forced`] says what was done. An array that needs no force is not changed.
+/// The same, with force if it is wanted: [`Readable::forced`] says what it does, and
+/// [`Readable::pending`] is to be written when the caller has checked all that it wants to check, before
+/// the array starts. An array that needs no force is not changed.
 ///
 /// # Errors
-/// [`WriteError`] says what, why and what next; but for [`WriteError::Unforced`] nothing was written.
+/// [`WriteError`] says what, why and what next; nothing was written.
 pub fn open_with(
     opener: &dyn Opener,
     words: &[String],
@@ -128,7 +132,10 @@ pub fn open_with(
     }
     array.assembly.access = paritas_engine::Access::ReadWrite;
     if let Some(forced) = forced {
-        prepare(&forced, &found)?.write()?;
+        // What would keep the array from running is known before the first byte is written.
+        let facts: Vec<Facts> = array.disks.iter().map(|disk| disk.facts().clone()).collect();
+        Array::new(&array.assembly, &facts, 1)?;
+        array.pending = prepare(&forced, &found)?;
     }
     Ok(array)
 }

@@ -65,6 +65,8 @@ impl Running {
             holes: holes.map(Arc::new),
         };
         let config = config(start)?;
+        // The last thing before it runs: all that could be refused has been looked at.
+        array.pending.write().map_err(|error| Refusal::Failed(error.to_string()))?;
         let failed = |error: paritas_runtime::HostingError| Refusal::Failed(error.to_string());
         let hosted = Hosted::start(&array.assembly, array.disks, &config).map_err(failed)?;
         if let Some(max) = start.limits.walk_kib {
