@@ -3,7 +3,8 @@
 //! The one thing to understand: two kinds are taken, since programs differ in what they ask for:
 //! a lock of the open file on its bytes (as qemu takes) and one on the whole file (flock). Both
 //! belong to the open file, so they go with it, whatever the process does. Neither waits: who is
-//! in the way is named instead.
+//! in the way is named instead. Only a process that was killed is waited for: the kernel takes its
+//! ring apart, and closes the ring's files, some time after the process is gone.
 //!
 //! Deliberately absent: mounts and arrays of the kernel. For those a block device is opened with
 //! `O_EXCL`, see [`crate::PathOpener`].
@@ -13,9 +14,35 @@ use rustix::fs::{FlockOperation, Stat, flock, fstat};
 use rustix::io::Errno;
 use std::fmt::Write as _;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+/// How long the files of a killed process are waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Locks an open file for `access`, or says who is in the way.
 pub(crate) fn lock(file: &impl AsFd, access: Access) -> Result<(), String> {
+    let start = Instant::now();
+    loop {
+        match try_lock(file, access) {
+            Err(Refused::Held) if is_left_over(file) && start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(Refused::Held) => return Err(in_the_way(file, access)),
+            Err(Refused::NoLocks(why)) => return Err(why),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+/// Why there is no lock.
+enum Refused {
+    /// Somebody has it.
+    Held,
+    /// There are none here, in words.
+    NoLocks(String),
+}
+
+fn try_lock(file: &impl AsFd, access: Access) -> Result<(), Refused> {
     let operation = match access {
         Access::Read => FlockOperation::NonBlockingLockShared,
         Access::Write => FlockOperation::NonBlockingLockExclusive,
@@ -23,14 +50,14 @@ pub(crate) fn lock(file: &impl AsFd, access: Access) -> Result<(), String> {
     for taken in [lock_bytes(file, access), flock(file, operation)] {
         match taken {
             Ok(()) => {}
-            Err(Errno::AGAIN | Errno::ACCESS) => return Err(in_the_way(file, access)),
+            Err(Errno::AGAIN | Errno::ACCESS) => return Err(Refused::Held),
             // Without locks reading is as safe as `cat`; writing is not.
             Err(_) if access == Access::Read => {}
             Err(errno) => {
-                return Err(format!(
+                return Err(Refused::NoLocks(format!(
                     "its file system keeps no locks ({errno}), and without one two programs could \
                      write to it at once; move it to a local file system"
-                ));
+                )));
             }
         }
     }
@@ -69,7 +96,7 @@ fn in_the_way(file: &impl AsFd, access: Access) -> String {
         Access::Write => "another program has it open and locked".to_owned(),
     };
     let holders = fstat(file).map(|stat| holders(&stat)).unwrap_or_default();
-    for (number, holder) in holders.iter().enumerate() {
+    for (number, holder) in holders.into_iter().map(describe).enumerate() {
         let before = if number == 0 { ": " } else { ", " };
         // Writing to a string does not fail.
         let _ = write!(text, "{before}{holder}");
@@ -79,7 +106,7 @@ fn in_the_way(file: &impl AsFd, access: Access) -> String {
 }
 
 /// Processes that hold a lock on the file, as far as `/proc` shows them to us.
-fn holders(stat: &Stat) -> Vec<String> {
+fn holders(stat: &Stat) -> Vec<u32> {
     let name = lock_name(stat);
     let mut pids: Vec<u32> = Vec::new();
     let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
@@ -89,7 +116,20 @@ fn holders(stat: &Stat) -> Vec<String> {
     }
     pids.sort_unstable();
     pids.dedup();
-    pids.into_iter().map(describe).collect()
+    pids
+}
+
+/// Whether only processes that are gone hold a lock on the file, or nobody by now.
+fn is_left_over(file: &impl AsFd) -> bool {
+    let holders = fstat(file).map(|stat| holders(&stat)).unwrap_or_default();
+    !holders.into_iter().any(is_alive)
+}
+
+/// Whether a process runs: one that only waits for its parent to ask after it does not.
+fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    state.is_some_and(|state| !matches!(state, "Z" | "X"))
 }
 
 /// How `/proc/locks` writes the file: device in hexadecimal, inode in decimal.

@@ -218,6 +218,27 @@ fn locks_of_other_programs_are_obeyed_whatever_their_kind() {
 }
 
 #[test]
+fn a_lock_that_outlives_its_process_is_waited_for() {
+    let folder = folder();
+    let path = image(&folder, "a.img", 1 << 16);
+    // The file stays open here, as the ring of a killed process keeps it for a while.
+    let left = File::open(&path).expect("opened");
+    let file = left.try_clone().expect("a descriptor");
+    let words = ["--exclusive", "--nonblock", "0"];
+    let locked = std::process::Command::new("flock").args(words).stdin(file).status();
+    assert!(locked.expect("flock of util-linux").success());
+    let opened = std::thread::scope(|scope| {
+        let opening = scope
+            .spawn(|| PathOpener::new(&no_partitions).open(word(&path), Access::Write).map(drop));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!opening.is_finished(), "it waits");
+        drop(left);
+        opening.join().expect("no panic")
+    });
+    opened.expect("opened in the end");
+}
+
+#[test]
 fn parts_of_one_file_can_be_written_at_once() {
     let folder = folder();
     let path = image(&folder, "a.img", 1 << 20);

@@ -13,6 +13,7 @@ pub(crate) mod detail;
 pub(crate) mod fixtures;
 pub(crate) mod force;
 mod judge;
+pub(crate) mod kill;
 mod made;
 mod reader;
 mod served;
@@ -82,6 +83,8 @@ enum Other {
     Written(written::Options),
     /// What assembling by force brings in and writes: the cells of oracle/judge/force.tsv
     Force(force::Options),
+    /// Kill `paritas` while it writes, again and again
+    Kill(kill::Options),
 }
 
 impl Options {
@@ -144,6 +147,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
             Other::Detail(options) => detail::run(root, options)?,
             Other::Written(options) => written::run(root, options)?,
             Other::Force(options) => force::run(root, options)?,
+            Other::Kill(options) => kill::run(root, options)?,
         };
         return Ok(Summary { comparisons, ..Summary::default() });
     }

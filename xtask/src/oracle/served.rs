@@ -68,6 +68,16 @@ impl Served {
         uri(self.place.path())
     }
 
+    /// The socket's path.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.place.path().join("s")
+    }
+
+    /// Kills the program with SIGKILL, wherever it is.
+    pub(super) fn kill(self) {
+        // Dropping does it.
+    }
+
     /// Stops the array with SIGTERM; a program that does not end well is an error in words.
     pub(super) fn stop(mut self) -> Result<(), String> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)

@@ -12,7 +12,7 @@ const RECOVERING: u32 = 2;
 
 /// What one member says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(in crate::oracle) struct Fields {
     /// Redundancy agrees below this sector; [`u64::MAX`] when everywhere.
     pub(super) resync_offset: u64,
     /// This member is recovered below this sector.
@@ -26,7 +26,7 @@ pub(super) struct Fields {
 }
 
 /// Reads a member whose metadata has mdadm's word `metadata`.
-pub(super) fn read(path: &Path, metadata: &str) -> Result<Fields> {
+pub(in crate::oracle) fn read(path: &Path, metadata: &str) -> Result<Fields> {
     let file =
         std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let sectors = file.metadata()?.len() / 512;
@@ -78,7 +78,7 @@ pub(super) fn read(path: &Path, metadata: &str) -> Result<Fields> {
 }
 
 /// Whether nothing is owed any more, with `slots` slots in sync.
-pub(super) fn is_over(all: &[Fields], slots: usize) -> bool {
+pub(in crate::oracle) fn is_over(all: &[Fields], slots: usize) -> bool {
     let in_sync = match all.first().and_then(|one| one.active) {
         Some(active) => usize::try_from(active).unwrap_or(0),
         None => all.iter().filter(|one| one.is_in_sync).count(),

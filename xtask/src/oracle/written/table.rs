@@ -89,10 +89,12 @@ fn push(
     all: &mut Vec<Case>,
     key: String,
     origin: Origin,
-    combination: Combination,
+    mut combination: Combination,
     lost: Vec<usize>,
     walk: Walk,
 ) {
+    // The driver makes it in a directory of this name.
+    combination.key.clone_from(&key);
     all.push(Case { key, origin, combination, lost, walk, is_in_subset: false });
 }
 
