@@ -2,7 +2,7 @@
 # The guest's first process when the driver uses arrays that were written elsewhere.
 #
 # A plan is a directory with images and a file `plan` of shell variables: members (images that are
-# given), is_redundant, and plants (IMAGE:BYTE:SIDE, a sector each that was spoilt, `below` or `above`
+# given), is_redundant, file_system (its type, if one is to be mounted), and plants (IMAGE:BYTE:SIDE, a sector each that was spoilt, `below` or `above`
 # the place where a walk has to go on). The array is assembled, may end what it owes, is read and
 # checked. What was found goes into files beside the plan; `status` says "ok" when all could be done.
 
@@ -74,6 +74,11 @@ use() {
     dmesg >kernel-log
     mdadm --detail "$array" >detail
     sha256sum <"$array" >sha256 || return 1
+    if [ -n "$file_system" ]; then
+        mkdir -p /run/mounted && mount -t "$file_system" -o ro "$array" /run/mounted || return 1
+        (cd /run/mounted && find . -type f -exec sha256sum {} +) >files
+        umount /run/mounted || return 1
+    fi
     if [ "$is_redundant" = yes ]; then
         echo check >$attributes/sync_action && await_idle && cat $attributes/mismatch_cnt >mismatches ||
             return 1

@@ -28,7 +28,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     stage("arrays written here, used by the real driver", || {
         let program = build::program(root)?;
         compared += oracle::written::run(root, &oracle::written::Options::subset(program.clone()))?;
-        compared += oracle::kill::run(root, &oracle::kill::Options::few(program))?;
+        compared += oracle::kill::run(root, &oracle::kill::Options::few(program.clone()))?;
+        compared += oracle::filesystem::run(root, &oracle::filesystem::Options::with(program))?;
         Ok(())
     })?;
     stage("members put to the real driver", || {

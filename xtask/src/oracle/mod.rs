@@ -10,6 +10,7 @@ mod conditions;
 mod content;
 pub(crate) mod create;
 pub(crate) mod detail;
+pub(crate) mod filesystem;
 pub(crate) mod fixtures;
 pub(crate) mod force;
 mod judge;
@@ -83,6 +84,8 @@ enum Other {
     Written(written::Options),
     /// What assembling by force brings in and writes: the cells of oracle/judge/force.tsv
     Force(force::Options),
+    /// A file system that is written through the door and mounted by the driver
+    Filesystem(filesystem::Options),
     /// Kill `paritas` while it writes, again and again
     Kill(kill::Options),
 }
@@ -147,6 +150,7 @@ pub(crate) fn compare(root: &Path, options: &Options) -> Result<Summary> {
             Other::Detail(options) => detail::run(root, options)?,
             Other::Written(options) => written::run(root, options)?,
             Other::Force(options) => force::run(root, options)?,
+            Other::Filesystem(options) => filesystem::run(root, options)?,
             Other::Kill(options) => kill::run(root, options)?,
         };
         return Ok(Summary { comparisons, ..Summary::default() });
