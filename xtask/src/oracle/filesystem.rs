@@ -113,7 +113,15 @@ impl Array<'_> {
     /// From its creation to the plan for the guest.
     fn live(&self) -> Result<Files> {
         let output = Command::new(self.program)
-            .args(["create", "md0", "--run", "--quiet", "--assume-clean", "--member-size=24M"])
+            .args([
+                "create",
+                "md0",
+                "--no-start",
+                "--run",
+                "--quiet",
+                "--assume-clean",
+                "--member-size=24M",
+            ])
             .args(self.words)
             .args(self.members(true))
             .current_dir(&self.directory)

@@ -198,7 +198,15 @@ impl Work<'_> {
         std::fs::create_dir_all(&self.directory)?;
         let images = (0..self.kind.images).map(|at| format!("m{at}.img"));
         let output = Command::new(self.program)
-            .args(["create", "md0", "--run", "--quiet", "--assume-clean", "--member-size=4M"])
+            .args([
+                "create",
+                "md0",
+                "--no-start",
+                "--run",
+                "--quiet",
+                "--assume-clean",
+                "--member-size=4M",
+            ])
             .args(self.kind.words)
             .args(images)
             .current_dir(&self.directory)
