@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A walk that is to be stopped in the middle, KiB a second.
 const SLOW: &str = "3000";
+const SLOWER: &str = "600";
 /// A walk that is to stand almost still.
 const STANDING: &str = "1";
 
@@ -232,7 +233,9 @@ impl Work<'_> {
         let way: u64 = if is_of_array { 20_480 } else { 10_240 };
         // Superblocks are written every sixteenth of the way.
         let wanted = (way / 10 * tenth).saturating_sub(way / 16).max(1);
-        let served = self.serve(true, &["--walk-limit", SLOW])?;
+        // The nearer the end, the less time there is to stop it.
+        let limit = if tenth < 7 { SLOW } else { SLOWER };
+        let served = self.serve(true, &["--walk-limit", limit])?;
         let start = Instant::now();
         loop {
             match fields::position(&self.fields()?) {
