@@ -244,13 +244,14 @@ fn clients_that_vanish_or_talk_nonsense_leave_no_trace() {
     // More clients than may be connected at once: each must free its place.
     for end in (0..40).map(|i| i * script.len() / 39) {
         let mut stream = running.connect();
-        stream.write_all(&script[..end]).expect("it is taken");
+        // A client too many is let go at once, and may hear of it here.
+        let _ = stream.write_all(&script[..end]);
         drop(stream);
     }
     for nonsense in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 64], b"\0\0\0\x03IHAVENOTHING AT ALL"]
     {
         let mut stream = running.connect();
-        stream.write_all(nonsense).expect("it is taken");
+        let _ = stream.write_all(nonsense);
         let mut answer = Vec::new();
         // The end may come as a reset, since what we sent was not read to its end.
         let _ = stream.read_to_end(&mut answer);
