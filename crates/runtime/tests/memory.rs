@@ -15,7 +15,7 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 const SLOTS: u16 = 6;
 /// What may come on top of the configured memory for each shard and for the handle: tables,
 /// plans, and the alignment of each pool to huge pages.
-const TABLES: usize = 4 << 20;
+const TABLES: usize = 5 << 20;
 
 /// A raid6 without its first two members.
 fn assembly(component: u64) -> Assembly {
