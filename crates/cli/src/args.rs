@@ -16,7 +16,8 @@ Exit codes: 0 done; 1 failed, and nothing was changed (`create` names the member
 disk fails); 2 the words were wrong (an option in the wrong mode, say). The looking verbs go on \
 after a member that they cannot serve, and end with mdadm's codes: `examine` of what is not a \
 member with 1, but with 0 if only ARRAY lines were asked for (--brief, --scan), `dump` without its \
-directory with 16.";
+directory with 16. `wait` ends with 1 if there was nothing to wait for; `detail --test` with 1 for a \
+degraded array, 2 for one that has lost too much, 4 for none.";
 
 /// Linux software RAID (md) without the kernel driver.
 #[derive(Debug, Parser)]
@@ -83,9 +84,10 @@ pub(crate) enum Verb {
     /// Start an array from its members, as mdadm --assemble does.
     ///
     /// It runs in a service, which is started if there is none, until `paritas stop`; with --foreground
-    /// in this process. Members are opened for it alone. Superblocks are kept as Linux keeps them; a resync or
-    /// recovery that is owed goes on. Arrays with a bitmap, a journal, a partial parity log or known
-    /// bad blocks are refused, and so is a dirty array with parity that misses members.
+    /// in this process. Members are opened for it alone. Superblocks are kept as Linux keeps them; a
+    /// resync or recovery that is owed goes on. An internal bitmap is set whole before the first write.
+    /// Arrays with a journal, a partial parity log or known bad blocks are refused, and without --force
+    /// a dirty array with parity that misses members is, too.
     #[command(
         after_help = "Example:\n  paritas assemble --scan\n  paritas assemble md0 disk*.img --serve nbd+unix:///array?socket=/tmp/array.sock\n  qemu-img convert -n photos.img 'nbd+unix:///array?socket=/tmp/array.sock'"
     )]
