@@ -1,6 +1,7 @@
 //! Internal bitmaps: all bits are set, in every copy, before anything else is written.
 
-use crate::rig::{Rig, Stepper, shape};
+use crate::rig::{Rig, shape};
+use crate::stepper::Stepper;
 use paritas_disk::{FaultKind, Operation};
 use paritas_engine::{Access, HostWork, MemberState};
 use paritas_format::bitmap::Superblock;

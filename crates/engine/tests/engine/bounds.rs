@@ -1,6 +1,7 @@
 //! Nothing grows: queues, tables and scratch are bounded, and what waits is served.
 
-use crate::rig::{Chance, Rig, Stepper, shape};
+use crate::rig::{Chance, Rig, shape};
+use crate::stepper::Stepper;
 use paritas_engine::{Config, Control, HostError, Limits};
 use paritas_units::{Level, SectorRange};
 

@@ -1,7 +1,8 @@
 //! An array that changes while it runs: members that come and go, what may be done to it, and what
 //! people order of it.
 
-use crate::rig::{Rig, Stepper, shape};
+use crate::rig::{Rig, shape};
+use crate::stepper::Stepper;
 use paritas_disk::{Disk, DiskIndex, Operation};
 use paritas_engine::{
     Access, AccessError, ActionError, AddError, ArrayState, FailError, HostError, HostWork,

@@ -4,7 +4,8 @@
 //! Bounds: at most six members and two windows, one failure, a crash at the end of each run. The
 //! other order of failures and crashes is for the simulator.
 
-use crate::rig::{Faults, Rig, Stepper, shape};
+use crate::rig::{Rig, shape};
+use crate::stepper::{Faults, Stepper};
 use paritas_disk::{Disk, MemoryDisk};
 use paritas_engine::{Access, HostWork, SyncAction};
 use paritas_format::superblock::Role;

@@ -1,6 +1,7 @@
 //! A host file system that is full, or gives up, freezes the array and costs no member.
 
-use crate::rig::{Rig, Stepper, shape};
+use crate::rig::{Rig, shape};
+use crate::stepper::Stepper;
 use paritas_disk::FaultKind;
 use paritas_engine::{
     Access, AccessError, AddError, ArrayState, HostError, HostWork, MemberState, SpareStart,

@@ -10,4 +10,5 @@ mod members;
 mod mends;
 mod reads;
 mod rig;
+mod stepper;
 mod writes;

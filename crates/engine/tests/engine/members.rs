@@ -1,6 +1,7 @@
 //! What assembly says of members is obeyed, and what changes while the array runs is adopted.
 
-use crate::rig::{Rig, Stepper, shape};
+use crate::rig::{Rig, shape};
+use crate::stepper::Stepper;
 use paritas_engine::{Array, Control, HostError, MemberState, Report, StartError};
 use paritas_units::{Level, MemberId, Seat, Sector, SectorRange, Slot};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! What cannot be read is computed, written anew and read again.
 
-use crate::rig::{Rig, Stepper, shape};
+use crate::rig::{Rig, shape};
+use crate::stepper::Stepper;
 use paritas_engine::{Access, HostError, HostWork, Member, MemberState, SyncAction};
 use paritas_personality::{Shape, Survival};
 use paritas_units::{Level, Sector, SectorRange, Slot};

@@ -1,7 +1,8 @@
 //! Reads by the real shard, every personality, against a byte model: whole, with members lost, with
 //! sectors that cannot be read, with any single request failing, in any order of completion.
 
-use crate::rig::{Chance, Faults, Rig, Stepper, cases, ranges};
+use crate::rig::{Chance, Rig, cases, ranges};
+use crate::stepper::{Faults, Stepper};
 use paritas_engine::HostError;
 use paritas_personality::{Shape, Survival};
 use paritas_units::{Level, SectorRange, Sectors};

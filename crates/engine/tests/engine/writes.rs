@@ -2,7 +2,8 @@
 //! before and after, with any single request failing, in any order of completion; and the order of
 //! superblocks and data.
 
-use crate::rig::{Chance, Faults, Rig, Stepper, cases, ranges, shape};
+use crate::rig::{Chance, Rig, cases, ranges, shape};
+use crate::stepper::{Faults, Stepper};
 use paritas_engine::{HostError, HostWork, MemberState, WalkAction};
 use paritas_personality::{Shape, Survival};
 use paritas_units::{Level, Sector, SectorRange, Sectors, Slot};
